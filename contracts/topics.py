@@ -1,0 +1,111 @@
+"""The registry of topics: every message is encoded and decoded here and nowhere else.
+
+Retention is by size, never by record time, for replays carry old timestamps.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from contracts.dead_letters import DeadLetter
+from contracts.errors import BadInputError
+from contracts.measure_values import MeasureValue
+from contracts.measures import MEASURES
+from contracts.readings import RawReading, decode_raw_reading, encode_raw_reading
+
+GIB = 1024**3
+
+M = TypeVar("M")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic(Generic[M]):
+    """One topic: what lies in it, who writes it, who reads it, and how it is kept."""
+
+    name: str
+    about: str
+    key: str
+    encode: Callable[[M], bytes]
+    decode: Callable[[bytes], M]
+    writers: tuple[str, ...]
+    readers: tuple[str, ...]
+    partitions: int = 4
+    retention_bytes: int = GIB  # of each partition
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def config(self) -> dict[str, str]:
+        """The topic's settings as Kafka names them."""
+        return {"retention.ms": "-1", "retention.bytes": str(self.retention_bytes), **self.settings}
+
+
+def _json_codec(message: type[M]) -> tuple[Callable[[M], bytes], Callable[[bytes], M]]:
+    decoder = msgspec.json.Decoder(message)
+
+    def decode(body: bytes) -> M:
+        try:
+            return decoder.decode(body)
+        except msgspec.MsgspecError as error:
+            raise BadInputError("undecodable", str(error)) from error
+
+    return msgspec.json.Encoder().encode, decode
+
+
+READINGS_RAW: Topic[RawReading] = Topic(
+    name="readings-raw-v1",
+    about="The upstream record as it came, plus `place`, `fetched_at` and `schema`: the one log.",
+    key="sensor id",
+    encode=encode_raw_reading,
+    decode=decode_raw_reading,
+    writers=("scraper",),
+    readers=("flink_jobs",),
+    retention_bytes=4 * GIB,
+)
+
+READINGS_ARCHIVE: Topic[RawReading] = Topic(
+    name="readings-archive-v1",
+    about="The same as readings-raw-v1, from archives.",
+    key="sensor id",
+    encode=encode_raw_reading,
+    decode=decode_raw_reading,
+    writers=("scraper",),
+    readers=("flink_jobs",),
+    retention_bytes=4 * GIB,
+)
+
+
+def _measure_topic(measure_name: str) -> Topic[MeasureValue]:
+    encode, decode = _json_codec(MeasureValue)
+    return Topic(
+        name=f"measure-{measure_name.replace('_', '-')}-v1",
+        about=f"One value of {measure_name}: sensor, place, position, time, value, flags.",
+        key="sensor id",
+        encode=encode,
+        decode=decode,
+        writers=("flink_jobs",),
+        readers=("collector",),
+        partitions=2,
+    )
+
+
+MEASURE_TOPICS: dict[str, Topic[MeasureValue]] = {
+    measure.name: _measure_topic(measure.name) for measure in MEASURES
+}
+
+_encode_dead_letter, _decode_dead_letter = _json_codec(DeadLetter)
+
+DEAD_LETTERS: Topic[DeadLetter] = Topic(
+    name="dead-letters-v1",
+    about="What could not be used: the reason, where it was read, and its bytes.",
+    key="none",
+    encode=_encode_dead_letter,
+    decode=_decode_dead_letter,
+    writers=("scraper", "flink_jobs", "collector"),
+    readers=("luftstrom",),
+    partitions=1,
+    settings={"max.message.bytes": str(2 * 1024 * 1024)},
+)
+
+TOPICS: tuple[Topic[Any], ...] = (READINGS_RAW, READINGS_ARCHIVE, *MEASURE_TOPICS.values(), DEAD_LETTERS)

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Writes every lock anew: hashes, no addresses. Called by `make lock`.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+uv() { .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header "$@"; }
+
+uv pyproject.toml --all-extras -o locks/all.txt
+grep '^uv==' locks/all.txt | sed 's/ .*//' | uv - -o locks/uv.txt
+for room in scraper flink-jobs collector; do
+  uv pyproject.toml --extra "$room" --constraint locks/all.txt -o "locks/$room.txt"
+done

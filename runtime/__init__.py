@@ -1,0 +1,1 @@
+"""How a process lives: settings, logs, metrics, health, stopping, retry, clock, and the shared clients."""

@@ -1,0 +1,169 @@
+"""The log on Kafka, by kafka-python."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import kafka
+import structlog
+from kafka.errors import KafkaError
+from kafka.structs import OffsetAndMetadata, TopicPartition
+
+from contracts.errors import UnavailableError
+from runtime.log_interfaces import Partition, Record
+
+log = structlog.get_logger()
+
+# With the client's two minutes an outage of the broker loses records that were accepted before it.
+DELIVERY_TIMEOUT_MS = 15 * 60 * 1000
+LINGER_MS = 20
+BATCH_BYTES = 256 * 1024
+FETCH_BYTES = 8 * 1024 * 1024
+SESSION_TIMEOUT_MS = 15_000
+RECONNECT_CAP_MS = 2_000
+
+
+class KafkaPublisher:
+    """A Publisher with delivery reports; idempotent, lz4."""
+
+    def __init__(self, bootstrap_servers: str, *, client_id: str) -> None:
+        self._producer = _connected(
+            lambda: kafka.KafkaProducer(
+                bootstrap_servers=bootstrap_servers.split(","),
+                client_id=client_id,
+                compression_type="lz4",
+                linger_ms=LINGER_MS,
+                batch_size=BATCH_BYTES,
+                delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
+                max_block_ms=DELIVERY_TIMEOUT_MS,
+                reconnect_backoff_max_ms=RECONNECT_CAP_MS,
+                allow_auto_create_topics=False,
+            ),
+            bootstrap_servers,
+        )
+        self._lock = threading.Lock()
+        self._delivered = 0
+        self._sent = 0
+        self._first_error: BaseException | None = None
+
+    def publish(self, topic: str, value: bytes, *, key: str | None, timestamp_ms: int) -> None:
+        """Hand one record over; raises UnavailableError where the broker cannot be reached in time."""
+        try:
+            future = self._producer.send(
+                topic, value=value, key=key.encode() if key is not None else None, timestamp_ms=timestamp_ms
+            )
+        except KafkaError as error:
+            raise UnavailableError(f"Kafka did not take a record of {topic}: {error!r}") from error
+        self._sent += 1
+        future.add_callback(self._count_delivered)
+        future.add_errback(self._remember_error)
+
+    def flush(self, timeout_s: float | None = None) -> None:
+        """Wait for every delivery report; raises UnavailableError where one is missing or bad."""
+        try:
+            self._producer.flush(timeout=timeout_s)
+        except KafkaError as error:
+            raise UnavailableError(f"Kafka did not acknowledge everything: {error!r}") from error
+        with self._lock:
+            first_error, missing = self._first_error, self._sent - self._delivered
+            self._first_error, self._sent, self._delivered = None, 0, 0
+        if first_error is not None or missing:
+            raise UnavailableError(f"Kafka did not acknowledge {missing} records: {first_error!r}")
+
+    def close(self) -> None:
+        """Drop what is not flushed and let go of the connection."""
+        self._producer.close(timeout=1.0)
+
+    def _count_delivered(self, _metadata: object) -> None:
+        with self._lock:
+            self._delivered += 1
+
+    def _remember_error(self, error: BaseException) -> None:
+        with self._lock:
+            self._first_error = self._first_error or error
+
+
+class KafkaRecordSource:
+    """A RecordSource that reads committed transactions only and never commits by itself."""
+
+    def __init__(
+        self, bootstrap_servers: str, *, topics: Sequence[str], group_id: str, client_id: str
+    ) -> None:
+        self._consumer = _connected(
+            lambda: kafka.KafkaConsumer(
+                bootstrap_servers=bootstrap_servers.split(","),
+                group_id=group_id,
+                client_id=client_id,
+                isolation_level="read_committed",
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                fetch_max_bytes=FETCH_BYTES,
+                max_partition_fetch_bytes=FETCH_BYTES // 4,
+                session_timeout_ms=SESSION_TIMEOUT_MS,
+                heartbeat_interval_ms=SESSION_TIMEOUT_MS // 5,
+                reconnect_backoff_max_ms=RECONNECT_CAP_MS,
+                allow_auto_create_topics=False,
+            ),
+            bootstrap_servers,
+        )
+        self._consumer.subscribe(topics=list(topics))
+
+    def poll(self, timeout_s: float, *, max_records: int) -> Mapping[Partition, Sequence[Record]]:
+        """The next records by partition; raises UnavailableError where the broker refuses."""
+        try:
+            polled = self._consumer.poll(timeout_ms=int(timeout_s * 1000), max_records=max_records)
+        except KafkaError as error:
+            raise UnavailableError(f"Kafka cannot be read: {error!r}") from error
+        return {
+            Partition(partition.topic, partition.partition): [
+                Record(record.offset, record.key, record.value, record.timestamp) for record in records
+            ]
+            for partition, records in polled.items()
+        }
+
+    def commit(self, next_offset_by_partition: Mapping[Partition, int]) -> None:
+        """Commit for the group; raises UnavailableError where the broker did not take it."""
+        offsets = {
+            TopicPartition(*partition): OffsetAndMetadata(offset, "", -1)
+            for partition, offset in next_offset_by_partition.items()
+        }
+        try:
+            self._consumer.commit(offsets)
+        except KafkaError as error:
+            raise UnavailableError(f"Kafka did not take the offsets: {error!r}") from error
+
+    def pause(self) -> None:
+        """Fetch nothing until `resume`."""
+        self._consumer.pause(*self._consumer.assignment())
+
+    def resume(self) -> None:
+        """Fetch again."""
+        self._consumer.resume(*self._consumer.paused())
+
+    def assigned(self) -> frozenset[Partition]:
+        """The partitions that this member holds now."""
+        return frozenset(Partition(p.topic, p.partition) for p in self._consumer.assignment())
+
+    def lag(self) -> int:
+        """Records behind the ends of the assigned partitions, as the last fetches told them."""
+        return sum(self._partition_lag(partition) for partition in self._consumer.assignment())
+
+    def _partition_lag(self, partition: Any) -> int:
+        end = self._consumer.highwater(partition)
+        if end is None:
+            return 0
+        try:
+            return max(0, int(end) - int(self._consumer.position(partition, timeout_ms=0)))
+        except KafkaError:
+            return 0
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._consumer.close()
+
+
+def _connected(connect: Callable[[], Any], bootstrap_servers: str) -> Any:
+    try:
+        return connect()
+    except KafkaError as error:
+        raise UnavailableError(f"no Kafka at {bootstrap_servers}: {error!r}") from error
