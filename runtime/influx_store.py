@@ -2,7 +2,7 @@
 
 import gzip
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import requests
 import urllib3
@@ -10,32 +10,12 @@ from influxdb_client import InfluxDBClient, WriteService
 from influxdb_client.rest import ApiException
 
 from contracts.errors import UnavailableError
+from runtime.store_interface import WriteRefusedError
 
 WRITE_TIMEOUT_MS = 30_000
 QUERY_TIMEOUT_S = 60.0
 # Level 1 costs a third more bytes than level 9 for 29 times its speed.
 GZIP_LEVEL = 1
-
-
-class WriteRefusedError(Exception):
-    """The store answered a write with something other than 204."""
-
-    def __init__(self, status: int, body: bytes, retry_after_s: float | None = None) -> None:
-        super().__init__(f"InfluxDB answered {status}: {body[:500].decode(errors='replace')}")
-        self.status = status
-        self.body = body
-        self.retry_after_s = retry_after_s
-
-
-class PointStore(Protocol):
-    """Where lines go; equal points overwrite themselves, so a repeat does no harm."""
-
-    def write(self, lines: Sequence[str]) -> None:
-        """Store lines of second precision; returns when all of them are stored.
-
-        Raises WriteRefusedError with the answer, or UnavailableError where there was none.
-        """
-        ...
 
 
 class InfluxPointStore:

@@ -1,5 +1,6 @@
 """The log on Kafka, by kafka-python."""
 
+import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -21,6 +22,12 @@ BATCH_BYTES = 256 * 1024
 FETCH_BYTES = 8 * 1024 * 1024
 SESSION_TIMEOUT_MS = 15_000
 RECONNECT_CAP_MS = 2_000
+# Stopping takes at most 10 s in all; kafka-python's own limits are longer.
+REACH_TIMEOUT_S = 2.0
+BOOTSTRAP_TIMEOUT_MS = 3_000
+COMMIT_TIMEOUT_MS = 2_000
+CLOSE_TIMEOUT_MS = 1_000
+LAG_TIMEOUT_MS = 500
 
 
 class KafkaPublisher:
@@ -37,6 +44,7 @@ class KafkaPublisher:
                 delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
                 max_block_ms=DELIVERY_TIMEOUT_MS,
                 reconnect_backoff_max_ms=RECONNECT_CAP_MS,
+                bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
                 allow_auto_create_topics=False,
             ),
             bootstrap_servers,
@@ -102,6 +110,7 @@ class KafkaRecordSource:
                 session_timeout_ms=SESSION_TIMEOUT_MS,
                 heartbeat_interval_ms=SESSION_TIMEOUT_MS // 5,
                 reconnect_backoff_max_ms=RECONNECT_CAP_MS,
+                bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
                 allow_auto_create_topics=False,
             ),
             bootstrap_servers,
@@ -128,7 +137,7 @@ class KafkaRecordSource:
             for partition, offset in next_offset_by_partition.items()
         }
         try:
-            self._consumer.commit(offsets)
+            self._consumer.commit(offsets, timeout_ms=COMMIT_TIMEOUT_MS)
         except KafkaError as error:
             raise UnavailableError(f"Kafka did not take the offsets: {error!r}") from error
 
@@ -145,25 +154,37 @@ class KafkaRecordSource:
         return frozenset(Partition(p.topic, p.partition) for p in self._consumer.assignment())
 
     def lag(self) -> int:
-        """Records behind the ends of the assigned partitions, as the last fetches told them."""
-        return sum(self._partition_lag(partition) for partition in self._consumer.assignment())
-
-    def _partition_lag(self, partition: Any) -> int:
-        end = self._consumer.highwater(partition)
-        if end is None:
-            return 0
+        """Records behind the ends of the assigned partitions; raises UnavailableError without a broker."""
+        partitions = list(self._consumer.assignment())
         try:
-            return max(0, int(end) - int(self._consumer.position(partition, timeout_ms=0)))
-        except KafkaError:
-            return 0
+            ends = self._consumer.end_offsets(partitions, timeout_ms=LAG_TIMEOUT_MS) if partitions else {}
+            positions = {p: self._consumer.position(p, timeout_ms=0) for p in partitions}
+        except KafkaError as error:
+            raise UnavailableError(f"Kafka does not tell the ends of partitions: {error!r}") from error
+        return sum(max(0, end - positions[p]) for p, end in ends.items() if positions[p] is not None)
 
     def close(self) -> None:
         """Leave the group."""
-        self._consumer.close()
+        self._consumer.close(timeout_ms=CLOSE_TIMEOUT_MS)
 
 
 def _connected(connect: Callable[[], Any], bootstrap_servers: str) -> Any:
+    _require_reachable(bootstrap_servers)
     try:
         return connect()
     except KafkaError as error:
         raise UnavailableError(f"no Kafka at {bootstrap_servers}: {error!r}") from error
+
+
+def _require_reachable(bootstrap_servers: str) -> None:
+    """Ask before kafka-python does: a client of it that finds no broker leaves a thread and sockets behind."""
+    errors = []
+    for address in bootstrap_servers.split(","):
+        host, _, port = address.strip().rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=REACH_TIMEOUT_S).close()
+        except (OSError, ValueError) as error:
+            errors.append(f"{address}: {error}")
+        else:
+            return
+    raise UnavailableError(f"no Kafka at {', '.join(errors)}")

@@ -63,7 +63,10 @@ class RecordSource(Protocol):
         ...
 
     def lag(self) -> int:
-        """Records between what was polled and the end of the assigned partitions, as far as known."""
+        """Records between what was polled and the end of the assigned partitions.
+
+        Raises UnavailableError where the broker does not answer.
+        """
         ...
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ def configure_logs(room: str, *, level: str = "INFO") -> None:
     number = logging.getLevelNamesMapping()[level.upper()]
     # The clients log each reconnect; an outage of minutes would fill a disk with them.
     for chatty in ("kafka", "urllib3", "py4j"):
-        logging.getLogger(chatty).setLevel(logging.ERROR)
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)
     logging.basicConfig(level=number, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
     structlog.configure(
         processors=[

@@ -96,6 +96,7 @@ class MemoryRecordSource:
 
     def lag(self) -> int:
         """Records not yet polled."""
+        self._log.require_available()
         return sum(len(self._log.records[p]) - self._position[p] for p in self._partitions)
 
     def close(self) -> None:

@@ -7,16 +7,21 @@ from typing import Any
 import msgspec
 
 from contracts.errors import UnavailableError
-from runtime.influx_store import WriteRefusedError
+from runtime.store_interface import WriteRefusedError
 
 _LINE = re.compile(r"^(?P<key>(?:\\.|[^\\ ])+) (?P<fields>[^ ]+) (?P<time>-?\d+)$")
 _FIELD = re.compile(r"^(?P<name>[^=]+)=(?P<value>-?[0-9.]+(?:e[+-]?\d+)?)(?P<integer>i?)$")
 
 
 class MemoryPointStore:
-    """Merges points by series and time, and refuses a batch with a bad line as InfluxDB does."""
+    """Merges points by series and time.
+
+    As InfluxDB does, it refuses a batch with a bad line as a whole (400, naming the line),
+    and of a batch with a field of another type it stores the rest (422, naming none).
+    """
 
     def __init__(self) -> None:
+        self._type_by_field: dict[str, type] = {}
         self.points: dict[tuple[str, int], dict[str, Any]] = {}
         self.answers: list[Exception] = []  # raised by the next writes, one each
         self.is_available = True
@@ -32,10 +37,17 @@ class MemoryPointStore:
         if bad:
             message = "\n".join(f"unable to parse '{line}': bad line" for line in bad)
             raise WriteRefusedError(400, msgspec.json.encode({"code": "invalid", "message": message}))
-        for point in parsed.values():
-            if point is not None:
-                key, time_s, fields = point
-                self.points.setdefault((key, time_s), {}).update(fields)
+        conflicts = sum(not self._is_merged(*point) for point in parsed.values() if point is not None)
+        if conflicts:
+            message = f"partial write: field type conflict dropped={conflicts}"
+            body = msgspec.json.encode({"code": "unprocessable entity", "message": message})
+            raise WriteRefusedError(422, body)
+
+    def _is_merged(self, key: str, time_s: int, fields: dict[str, Any]) -> bool:
+        if any(self._type_by_field.setdefault(name, type(v)) is not type(v) for name, v in fields.items()):
+            return False
+        self.points.setdefault((key, time_s), {}).update(fields)
+        return True
 
 
 def _parsed(line: str) -> tuple[str, int, dict[str, Any]] | None:

@@ -1,0 +1,160 @@
+"""The loop: poll, gather, hand over, commit what is safe. One thread owns the record source."""
+
+import threading
+from dataclasses import dataclass
+
+import structlog
+
+from collector.batches import Batch
+from collector.lines import Period, kept_period
+from collector.metrics import Metrics
+from collector.settings import Settings
+from collector.writer_thread import WriterThread
+from contracts.errors import UnavailableError
+from contracts.stored import RETENTION_S_BY_BUCKET
+from runtime.clock import Clock
+from runtime.health import Health
+from runtime.log_interfaces import Partition, RecordSource
+
+log = structlog.get_logger()
+
+POLL_S = 0.2
+HELD_POLL_S = 0.02  # while a full batch waits for room in the queue
+KAFKA_RETRY_S = 1.0
+LAG_EVERY_S = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What the loop stands in."""
+
+    clock: Clock
+    health: Health
+    metrics: Metrics
+    stopping: threading.Event
+
+
+class Collector:
+    """Reads until told to stop; commits an offset only once everything before it is safe."""
+
+    def __init__(
+        self, source: RecordSource, writer: WriterThread, settings: Settings, surroundings: Surroundings
+    ) -> None:
+        self._source = source
+        self._writer = writer
+        self._settings = settings
+        self._clock = surroundings.clock
+        self._health = surroundings.health
+        self._metrics = surroundings.metrics
+        self._stopping = surroundings.stopping
+        self._batch = Batch(self._clock.monotonic_s())
+        self._uncommitted: dict[Partition, int] = {}
+        self._is_held = False
+        self._kafka_trouble: str | None = None
+        self._lag_due_at_s = 0.0
+
+    def run(self) -> None:
+        """Collect until stopping; raises TooManyBadError, and whatever is our bug."""
+        self._writer.start()
+        while not self._stopping.is_set():
+            self.step()
+        self.finish()
+
+    def step(self) -> None:
+        """Go round once."""
+        self._writer.raise_failure()
+        self._poll()
+        self._hand_over()
+        self._commit()
+        self._measure_lag()
+        self._tell()
+
+    def finish(self) -> None:
+        """Write what is held if that is quick, and commit what is safe; the rest is read again."""
+        ends_at_s = self._clock.monotonic_s() + self._settings.stop_flush_s
+        if self._batch.records:
+            self._writer.offer(self._batch, timeout_s=self._settings.stop_flush_s)
+        is_all_written = self._writer.finish(ends_at_s - self._clock.monotonic_s())
+        self._writer.raise_failure()
+        self._commit()
+        log.info("collector_stopped", is_all_written=is_all_written, error=self._kafka_trouble)
+
+    def _poll(self) -> None:
+        if self._is_held:
+            self._source.pause()  # each time, for a rebalance may have brought new partitions
+        room = max(self._settings.batch_lines - self._batch.records, 1)
+        try:
+            polled = self._source.poll(HELD_POLL_S if self._is_held else POLL_S, max_records=room)
+        except UnavailableError as error:
+            self._note_kafka(str(error))
+            self._stopping.wait(KAFKA_RETRY_S)
+            return
+        if not polled:
+            return
+        if not self._batch.records:
+            self._batch = Batch(self._clock.monotonic_s())
+        before = self._batch.records
+        self._batch.add(polled, self._period())
+        self._metrics.records_consumed.inc(self._batch.records - before)
+
+    def _hand_over(self) -> None:
+        is_due = self._batch.is_due(
+            now_s=self._clock.monotonic_s(),
+            lines_max=self._settings.batch_lines,
+            age_s_max=self._settings.batch_age_s,
+        )
+        if not is_due:
+            return
+        was_held, self._is_held = self._is_held, not self._writer.offer(self._batch)
+        if not self._is_held:
+            self._batch = Batch(self._clock.monotonic_s())
+        if was_held and not self._is_held:
+            self._source.resume()
+
+    def _commit(self) -> None:
+        safe = self._uncommitted | self._writer.acknowledged()
+        # What was taken from us is the business of the member that holds it now.
+        assigned = self._source.assigned() if safe else frozenset()
+        self._uncommitted = {p: offset for p, offset in safe.items() if p in assigned}
+        if not self._uncommitted:
+            return
+        try:
+            self._source.commit(self._uncommitted)
+        except UnavailableError as error:
+            self._note_kafka(str(error))
+            return
+        self._uncommitted = {}
+        self._note_kafka(None)
+
+    def _tell(self) -> None:
+        self._health.tick()
+        because = self._writer.trouble or self._kafka_trouble
+        if because is None and not self._source.assigned():
+            because = "no partitions assigned"
+        if because is None:
+            self._health.ready()
+        else:
+            self._health.unready(because)
+        self._metrics.queue_batches.set(self._writer.waiting_batches())
+
+    def _measure_lag(self) -> None:
+        """Also how an idle collector notices that Kafka is away, for `poll` then only returns nothing."""
+        if self._clock.monotonic_s() < self._lag_due_at_s:
+            return
+        try:
+            self._metrics.lag_records.set(self._source.lag())
+            self._note_kafka(None)
+        except UnavailableError as error:
+            self._note_kafka(str(error))
+        self._lag_due_at_s = self._clock.monotonic_s() + LAG_EVERY_S
+
+    def _note_kafka(self, trouble: str | None) -> None:
+        if trouble is not None and self._kafka_trouble is None:
+            log.warning("kafka_away", error=trouble)
+        elif trouble is None and self._kafka_trouble is not None:
+            log.info("kafka_back")
+        self._kafka_trouble = trouble
+
+    def _period(self) -> Period:
+        retention_s = RETENTION_S_BY_BUCKET[self._settings.influx_bucket]
+        return kept_period(now_s=self._clock.now_s(), retention_s=retention_s)

@@ -1,0 +1,52 @@
+"""Every metric of the collector, each once, with its meaning."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from contracts.dead_letters import Reason
+
+NO_ANSWER = "none"
+
+
+class Metrics:
+    """What the collector counts; `registry` is served at /metrics."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.records_consumed = Counter(
+            "collector_records_consumed", "Records read from Kafka.", registry=registry
+        )
+        self.points_written = Counter(
+            "collector_points_written", "Lines acknowledged by InfluxDB, repeats included.", registry=registry
+        )
+        self.messages_set_aside = Counter(
+            "collector_messages_set_aside",
+            "Messages acknowledged on the dead-letter topic.",
+            ["reason"],
+            registry=registry,
+        )
+        self.write_seconds = Histogram(
+            "collector_write_seconds",
+            "Time from sending a request to InfluxDB to its answer.",
+            registry=registry,
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+        )
+        self.writes = Counter(
+            "collector_writes",
+            f"Requests to InfluxDB by the status of the answer; '{NO_ANSWER}' where there was none.",
+            ["status"],
+            registry=registry,
+        )
+        self.lag_records = Gauge(
+            "collector_lag_records",
+            "Records between what was read and the end of the assigned partitions.",
+            registry=registry,
+        )
+        self.queue_batches = Gauge(
+            "collector_queue_batches", "Batches waiting for the writer.", registry=registry
+        )
+        self.last_stored_observed_at_s = Gauge(
+            "collector_last_stored_observed_at_s",
+            "Newest observation time among the stored points, Unix seconds.",
+            registry=registry,
+        )
+        for reason in Reason:
+            self.messages_set_aside.labels(reason.value)

@@ -1,0 +1,1 @@
+"""Flink SQL jobs, composed from the table of measures."""

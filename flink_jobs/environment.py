@@ -1,0 +1,100 @@
+"""Flink's configuration and the table environment inside the Java process."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flink_jobs.settings import Settings
+
+if TYPE_CHECKING:
+    from pyflink.table import TableEnvironment
+
+PROMETHEUS = "org.apache.flink.metrics.prometheus.PrometheusReporterFactory"
+
+# A reading comes again in overlapping polls for some minutes, and after an outage for an hour or so.
+READING_ID_TTL = "2 h"
+
+
+def planner_configuration() -> dict[str, str]:
+    """What decides the plan, and with it whether a checkpoint fits."""
+    return {
+        "table.exec.state.ttl": READING_ID_TTL,
+        "table.local-time-zone": "UTC",
+        "pipeline.object-reuse": "true",
+    }
+
+
+def flink_configuration(settings: Settings, *, restore_from: Path | None) -> dict[str, str]:
+    """The whole configuration of the continuous job in one process."""
+    return (
+        planner_configuration()
+        | _checkpoints(settings)
+        | _ports(settings)
+        | _process(settings)
+        | ({"execution.state-recovery.path": restore_from.as_uri()} if restore_from else {})
+    )
+
+
+def table_environment(configuration: dict[str, str]) -> "TableEnvironment":
+    """A streaming table environment in the running Java process."""
+    from pyflink.common import Configuration  # noqa: PLC0415 - needs Java to run
+    from pyflink.table import EnvironmentSettings, TableEnvironment  # noqa: PLC0415
+
+    flink = Configuration()
+    for key, value in configuration.items():
+        flink.set_string(key, value)
+    return TableEnvironment.create(
+        EnvironmentSettings.new_instance().in_streaming_mode().with_configuration(flink).build()
+    )
+
+
+def checkpoints_dir(state_dir: Path) -> Path:
+    """Where checkpoints lie, in one folder for each job id."""
+    return state_dir / "checkpoints"
+
+
+def savepoints_dir(state_dir: Path) -> Path:
+    """Where a clean stop leaves its savepoint."""
+    return state_dir / "savepoints"
+
+
+def _checkpoints(settings: Settings) -> dict[str, str]:
+    return {
+        "execution.checkpointing.mode": "EXACTLY_ONCE",
+        "execution.checkpointing.interval": f"{round(settings.checkpoint_interval_s * 1000)} ms",
+        "execution.checkpointing.min-pause": "500 ms",
+        "execution.checkpointing.timeout": "2 min",
+        "execution.checkpointing.tolerable-failed-checkpoints": "10",
+        "execution.checkpointing.num-retained": "2",
+        "execution.checkpointing.dir": checkpoints_dir(settings.state_dir).absolute().as_uri(),
+        "execution.checkpointing.savepoint-dir": savepoints_dir(settings.state_dir).absolute().as_uri(),
+        "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
+        "state.backend.type": "hashmap",
+        "restart-strategy.type": "exponential-delay",
+        "restart-strategy.exponential-delay.initial-backoff": "1 s",
+        "restart-strategy.exponential-delay.max-backoff": "15 s",
+    }
+
+
+def _ports(settings: Settings) -> dict[str, str]:
+    return {
+        "rest.port": str(settings.rest_port),
+        "rest.bind-port": str(settings.rest_port),
+        "rest.address": "127.0.0.1",
+        "rest.bind-address": "127.0.0.1",
+        "web.submit.enable": "false",
+        "web.cancel.enable": "false",
+        "metrics.reporters": "prom",
+        "metrics.reporter.prom.factory.class": PROMETHEUS,
+        "metrics.reporter.prom.port": str(settings.metrics_port),
+    }
+
+
+def _process(settings: Settings) -> dict[str, str]:
+    return {
+        "parallelism.default": str(settings.parallelism),
+        "pipeline.name": "split",
+        # Few channels and no managed memory: the defaults would take 200 MB for nothing.
+        "taskmanager.memory.network.min": "16 mb",
+        "taskmanager.memory.network.max": "16 mb",
+        "taskmanager.memory.managed.size": "16 mb",
+    }

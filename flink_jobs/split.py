@@ -1,0 +1,168 @@
+"""The split job, continuously: `python -m flink_jobs.split`."""
+
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import structlog
+
+from contracts.errors import UnavailableError
+from flink_jobs import checkpoints
+from flink_jobs.class_archive import class_archive
+from flink_jobs.connectors import KafkaConnectors
+from flink_jobs.environment import checkpoints_dir, flink_configuration, savepoints_dir, table_environment
+from flink_jobs.java_process import JavaError, JavaOptions, running_java
+from flink_jobs.job import build
+from flink_jobs.rest_client import RestClient
+from flink_jobs.settings import Settings
+from flink_jobs.startup import wait_for_free_ports, wait_for_kafka
+from runtime.logs import configure_logs
+from runtime.settings import SettingsError, exit_on_bad_settings, read_settings
+from runtime.stopping import stop_on_signals
+
+log = structlog.get_logger()
+
+WATCH_INTERVAL_S = 0.2
+STATE_INTERVAL_S = 2.0
+PRUNE_INTERVAL_S = 60.0
+SAVEPOINT_TIMEOUT_S = 6.0
+SILENCE_LIMIT_S = 60.0  # of a Java process that lives and does not answer
+ENDED = ("FAILED", "CANCELED", "FINISHED", "SUSPENDED")
+
+
+def main() -> None:
+    """Run until SIGTERM (exit code 0) or until Java or the job ends (1, for the supervisor to start anew)."""
+    configure_logs("flink_jobs")
+    try:
+        settings = read_settings(Settings)
+    except SettingsError as error:
+        exit_on_bad_settings(error)
+    raise SystemExit(run(settings, stop_on_signals()))
+
+
+def run(settings: Settings, stopping: threading.Event) -> int:
+    """Start Java and the job, watch both, and stop with a savepoint once `stopping` is set; the exit code."""
+    try:
+        wait_for_kafka(settings.kafka_bootstrap_servers, stopping)
+        wait_for_free_ports((settings.rest_port, settings.metrics_port), stopping)
+        with running_java(_java_options(settings)) as java:
+            return _run_job(settings, java, stopping)
+    except (UnavailableError, JavaError) as error:
+        if stopping.is_set():
+            return 0
+        log.error("split_ended", error=str(error))  # noqa: TRY400 - the text says it all
+        return 1
+
+
+def _run_job(settings: Settings, java: "subprocess.Popen[bytes]", stopping: threading.Event) -> int:
+    restore_from = checkpoints.newest_snapshot(*_snapshot_dirs(settings))
+    te = table_environment(flink_configuration(settings, restore_from=restore_from))
+    connectors = KafkaConnectors(settings.kafka_bootstrap_servers, settings.transactional_id_prefix)
+    result = build(te, connectors, guard=settings.guard).execute()
+    job_id = str(result.get_job_client().get_job_id())
+    rest = RestClient(settings.rest_port)
+    log.info(
+        "job_submitted",
+        job_id=job_id,
+        web_ui=rest.url,
+        restored_from=str(restore_from) if restore_from else None,
+    )
+    job = _Job(settings, java, rest, job_id)
+    return job.watch(stopping)
+
+
+def _snapshot_dirs(settings: Settings) -> tuple[Path, Path]:
+    return checkpoints_dir(settings.state_dir), savepoints_dir(settings.state_dir)
+
+
+def _java_options(settings: Settings) -> JavaOptions:
+    jars, archive = class_archive(settings.connector_jars_dir, settings.cache_dir)
+    # Without the second compiler Java starts in half the CPU and holds less; each reading then costs more.
+    compiler = () if settings.is_optimizing else ("-XX:TieredStopAtLevel=1",)
+    flags = (f"-Xmx{settings.heap_mb}m", "-XX:+UseSerialGC", *compiler, f"-XX:SharedArchiveFile={archive}")
+    return JavaOptions(jars, flags, log_dir=settings.state_dir / "logs", tmp_dir=settings.state_dir / "tmp")
+
+
+class _Job:
+    """The running job, watched."""
+
+    def __init__(
+        self, settings: Settings, java: "subprocess.Popen[bytes]", rest: RestClient, job_id: str
+    ) -> None:
+        self._settings = settings
+        self._java = java
+        self._rest = rest
+        self._id = job_id
+        self._state = ""
+        self._answered_s = time.monotonic()
+
+    def watch(self, stopping: threading.Event) -> int:
+        """Wait for the end of the job, of Java or of our time; the exit code."""
+        next_state_s = next_prune_s = time.monotonic()
+        while not stopping.wait(WATCH_INTERVAL_S):
+            if self._java.poll() is not None:
+                log.error(
+                    "java_ended",
+                    exit_code=self._java.returncode,
+                    log_dir=str(self._settings.state_dir / "logs"),
+                )
+                return 1
+            now_s = time.monotonic()
+            if now_s >= next_state_s:
+                next_state_s = now_s + STATE_INTERVAL_S
+                if self._is_over():
+                    return 1
+            if now_s >= next_prune_s:
+                next_prune_s = now_s + PRUNE_INTERVAL_S
+                self._prune()
+        return self._stop()
+
+    def _is_over(self) -> bool:
+        try:
+            state = self._rest.job_state(self._id)
+        except UnavailableError as error:
+            silent_s = time.monotonic() - self._answered_s
+            if silent_s > SILENCE_LIMIT_S:
+                log.error("flink_fell_silent", seconds=round(silent_s), error=str(error))  # noqa: TRY400
+            return silent_s > SILENCE_LIMIT_S
+        self._answered_s = time.monotonic()
+        if state != self._state:
+            log.info("job_state_changed", state=state, was=self._state or None)
+            self._state = state
+        return state in ENDED
+
+    def _prune(self) -> None:
+        removed = checkpoints.prune(*_snapshot_dirs(self._settings), current_job_id=self._id)
+        if removed:
+            log.info("snapshots_pruned", count=len(removed))
+
+    def _stop(self) -> int:
+        """Leave a savepoint if one is to be had in time; the newest checkpoint serves as well."""
+        folder = savepoints_dir(self._settings.state_dir)
+        before = checkpoints.newest_snapshot(folder)
+        deadline_s = time.monotonic() + SAVEPOINT_TIMEOUT_S
+        try:
+            self._rest.stop_with_savepoint(self._id, folder)
+        except UnavailableError as error:
+            log.warning("savepoint_not_taken", error=str(error))
+            return 0
+        while time.monotonic() < deadline_s and self._java.poll() is None:
+            savepoint = checkpoints.newest_snapshot(folder)
+            if savepoint != before and self._has_finished():
+                log.info("stopped_with_savepoint", savepoint=str(savepoint))
+                return 0
+            time.sleep(WATCH_INTERVAL_S)
+        log.warning("savepoint_not_taken", error=f"not complete after {SAVEPOINT_TIMEOUT_S} s")
+        return 0
+
+    def _has_finished(self) -> bool:
+        """Whether the transactions that the savepoint promised are committed: the job ends after that."""
+        try:
+            return self._rest.job_state(self._id) in ENDED
+        except UnavailableError:
+            return True  # with its last job Flink closes the REST interface
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""All that the stack on one machine can be told."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from runtime.settings import RoomSettings
+
+LOOPBACK = "127.0.0.1"
+
+
+def cache_dir() -> Path:
+    """The folder of everything downloaded or built; outside the checkout, shared by all checkouts."""
+    given = os.environ.get("LUFTSTROM_CACHE")
+    if given:
+        return Path(given)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "luftstrom"
+
+
+def _default_data_dir() -> Path:
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "luftstrom"
+
+
+def environment_of_children() -> dict[str, str]:
+    """The little that a child process gets of our environment."""
+    names = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "JAVA_HOME", "XDG_CACHE_HOME", "LUFTSTROM_CACHE")
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def environment_of_room(prefix: str) -> dict[str, str]:
+    """What the caller set for one room, for example SCRAPER_CONTACT; the stack's own choices win over it."""
+    return {name: value for name, value in os.environ.items() if name.startswith(prefix)}
+
+
+class Settings(RoomSettings):
+    """Read once, at start, from LOCAL_STACK_* environment variables."""
+
+    model_config = SettingsConfigDict(env_prefix="LOCAL_STACK_")
+
+    data_dir: Path = Field(
+        default_factory=_default_data_dir, description="folder of all data, secrets and logs"
+    )
+    source: Literal["live", "recording"] = Field(
+        default="live", description="the live network, or a recording that stands in for it"
+    )
+    recording: str = Field(default="aberdeen-2019-05-12", description="name or path of the recording to play")
+    recording_advance_per_fetch_s: int = Field(
+        default=0,
+        ge=0,
+        le=300,
+        description="seconds that the recording moves on at each poll; 0: as time does",
+    )
+    recording_starts_at_s: int | None = Field(
+        default=None,
+        description="Unix second at which the recording begins; kept from the first start if not set",
+    )
+    recording_once: bool = Field(default=False, description="end with the recording, do not begin it again")
+    poll_interval_s: float = Field(
+        default=120.0, ge=0.0, description="seconds between two polls of the source"
+    )
+    split_heap_mb: int = Field(default=512, ge=256, description="largest heap of the Flink process")
+    checkpoint_interval_s: float = Field(
+        default=5.0, ge=0.1, description="seconds between two checkpoints; values become visible at each"
+    )
+    kafka_bootstrap_servers: str | None = Field(
+        default=None, description="a running Kafka to use; none is started then"
+    )
+    redis_url: str | None = Field(default=None, description="a running Redis to use; none is started then")
+    kafka_port: int = Field(default=19092, description="port of the Kafka broker")
+    kafka_controller_port: int = Field(default=19093, description="port of Kafka's controller")
+    influxd_port: int = Field(default=19086, description="port of InfluxDB")
+    valkey_port: int = Field(default=19079, description="port of Valkey")
+    recording_port: int = Field(default=19080, description="port of the recording server")
+    flink_rest_port: int = Field(default=19081, description="port of Flink's web page")
+    flink_metrics_port: int = Field(default=19249, description="port of Flink's Prometheus metrics")
+    scraper_metrics_port: int = Field(default=19101, description="port of the scraper's health and metrics")
+    collector_metrics_port: int = Field(
+        default=19102, description="port of the collector's health and metrics"
+    )
+
+    @property
+    def kafka_address(self) -> str:
+        """Where Kafka is."""
+        return self.kafka_bootstrap_servers or f"{LOOPBACK}:{self.kafka_port}"
+
+    @property
+    def redis_address(self) -> str:
+        """Where Redis or Valkey is."""
+        return self.redis_url or f"redis://{LOOPBACK}:{self.valkey_port}/0"
+
+    @property
+    def influx_address(self) -> str:
+        """Where InfluxDB is."""
+        return f"http://{LOOPBACK}:{self.influxd_port}"
+
+    @property
+    def logs_dir(self) -> Path:
+        """Folder of every process's log."""
+        return self.data_dir / "logs"
+
+    @property
+    def secrets_dir(self) -> Path:
+        """Folder of tokens, readable by the owner alone."""
+        return self.data_dir / "secrets"

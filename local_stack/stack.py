@@ -1,0 +1,212 @@
+"""The whole stack: up, down, status."""
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from contracts.errors import UnavailableError
+from local_stack.checks import require_data_folder, require_free_ports
+from local_stack.install import Installed, install
+from local_stack.kafka import prepare_kafka
+from local_stack.programs import Program, servers, services
+from local_stack.provisioning import provision
+from local_stack.settings import Settings
+from local_stack.supervision import Supervisor, leftovers
+from local_stack.waiting import wait_until_ready
+from runtime.settings import environment_name
+
+Tell = Callable[[str], None]
+
+LOG_TAIL_BYTES = 64 * 1024
+LEFTOVER_LIMIT_S = 10.0
+# What is upstream stops first, so that the parts behind it can finish what they hold.
+STOP_ORDER = (("scraper", "recording"), ("split", "collector"), ("kafka", "influxd", "valkey"))
+STOP_LIMIT_S = 14.0
+SHUTDOWN_LIMIT_S = 5.0
+# As our rooms (JSON lines), Kafka and Flink (log4j), InfluxDB (logfmt) and Python write one.
+ERROR_MARKS = ('"level": "error"', '"level": "critical"', " ERROR ", " FATAL ", "lvl=error", "Error: ")
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessStatus:
+    """One process of the stack; `pss_bytes` and `uptime_s` are None while it does not run."""
+
+    name: str
+    state: str
+    is_well: bool
+    pid: int | None
+    port: int
+    pss_bytes: int | None
+    uptime_s: float | None
+    restarts: int
+    last_error: str | None
+
+
+def up(settings: Settings, tell: Tell) -> None:
+    """Start the stack and wait until all of it is ready.
+
+    Raises UnavailableError with the remedy; whatever was started is stopped again then, and on Ctrl-C.
+    """
+    supervisor = Supervisor(settings)
+    _require_alone(supervisor)
+    installed = install(tell)
+    stop_leftovers(settings)
+    require_data_folder(settings)
+    first, then = servers(installed, settings), services(installed, settings)
+    require_free_ports([*first, *then])
+    try:
+        _prepare(installed, settings)
+        supervisor.start([*first, *then])
+        _start(supervisor, first, tell)
+        provision(settings)
+        _start(supervisor, then, tell)
+    except BaseException:
+        down(settings)
+        raise
+
+
+def down(settings: Settings, *, wipe: bool = False) -> bool:
+    """Stop the stack in order, and delete its data if told so; whether anything was running."""
+    supervisor = Supervisor(settings)
+    was_running = supervisor.pid() is not None
+    if was_running:
+        for group in STOP_ORDER:
+            supervisor.stop_programs(group, limit_s=STOP_LIMIT_S)
+        supervisor.shutdown(limit_s=SHUTDOWN_LIMIT_S)
+    was_running = stop_leftovers(settings) > 0 or was_running
+    if wipe and settings.data_dir.exists():
+        shutil.rmtree(settings.data_dir)
+    return was_running
+
+
+def is_running(settings: Settings) -> bool:
+    """Whether a stack of this data folder runs."""
+    return Supervisor(settings).pid() is not None
+
+
+def status(settings: Settings) -> list[ProcessStatus]:
+    """Every process of the running stack; empty where none runs."""
+    supervisor = Supervisor(settings)
+    programs = supervisor.programs()
+    starts = supervisor.starts_by_program()
+    ports = _ports(settings)
+    return [
+        ProcessStatus(
+            name=name,
+            state=info["statename"].lower(),
+            is_well=info["statename"] == "RUNNING",
+            pid=info["pid"] or None,
+            port=ports[name],
+            pss_bytes=_pss_bytes(info["pid"]) if info["pid"] else None,
+            uptime_s=time.time() - info["start"] if info["pid"] else None,
+            restarts=max(0, starts.get(name, 0) - 1),
+            last_error=_last_error(settings.logs_dir / f"{name}.log"),
+        )
+        for name, info in programs.items()
+    ]
+
+
+def stop_leftovers(settings: Settings) -> int:
+    """Stop what an earlier stack of this folder left behind when it was killed; how many there were."""
+    found = leftovers(settings)
+    for process in found:
+        _quietly(process.terminate)
+    _, alive = psutil.wait_procs(found, timeout=LEFTOVER_LIMIT_S)
+    for process in alive:
+        _quietly(process.kill)
+    psutil.wait_procs(alive, timeout=LEFTOVER_LIMIT_S)
+    return len(found)
+
+
+def _require_alone(supervisor: Supervisor) -> None:
+    pid = supervisor.pid()
+    if pid is not None:
+        name = environment_name(Settings, "data_dir")
+        raise UnavailableError(
+            f"the stack of {supervisor.settings.data_dir} runs already (pid {pid}). "
+            f"Look at it with `luftstrom status`, stop it with `luftstrom down`, or start a second one "
+            f"with another folder in {name} and other ports in LOCAL_STACK_…_PORT."
+        )
+
+
+def _prepare(installed: Installed, settings: Settings) -> None:
+    data = settings.data_dir
+    for name in ("influxd", "valkey", "flink"):
+        (data / name).mkdir(parents=True, exist_ok=True)
+    if settings.kafka_bootstrap_servers is None:
+        prepare_kafka(
+            installed.java,
+            installed.kafka_jars,
+            data / "kafka",
+            port=settings.kafka_port,
+            controller_port=settings.kafka_controller_port,
+        )
+
+
+def _start(supervisor: Supervisor, programs: list[Program], tell: Tell) -> None:
+    """Start all at once, then wait for each."""
+    started_at_s = time.monotonic()
+    for program in programs:
+        supervisor.start_program(program.name)
+    for program in programs:
+        _wait_for(program, supervisor)
+        tell(f"{program.name:<10} ready after {time.monotonic() - started_at_s:.1f} s on port {program.port}")
+
+
+def _wait_for(program: Program, supervisor: Supervisor) -> None:
+    def is_running() -> bool:
+        return supervisor.programs()[program.name]["statename"] in ("STARTING", "RUNNING")
+
+    try:
+        wait_until_ready(program.require_ready, is_running=is_running, limit_s=program.start_limit_s)
+    except UnavailableError as error:
+        log = supervisor.settings.logs_dir / f"{program.name}.log"
+        last = _last_error(log)
+        raise UnavailableError(
+            f"{program.name} did not get ready: {error}. Its log is {log}"
+            + (f"; it said last: {last}" if last else "")
+        ) from error
+
+
+def _ports(settings: Settings) -> dict[str, int]:
+    return {
+        "kafka": settings.kafka_port,
+        "influxd": settings.influxd_port,
+        "valkey": settings.valkey_port,
+        "recording": settings.recording_port,
+        "split": settings.flink_rest_port,
+        "collector": settings.collector_metrics_port,
+        "scraper": settings.scraper_metrics_port,
+    }
+
+
+def _pss_bytes(pid: int) -> int | None:
+    try:
+        process = psutil.Process(pid)
+        family: Iterable[psutil.Process] = [process, *process.children(recursive=True)]
+        return sum(int(each.memory_full_info().pss) for each in family)
+    except (psutil.Error, AttributeError):
+        return None
+
+
+def _last_error(log: Path) -> str | None:
+    """The newest line of a log that speaks of an error."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - LOG_TAIL_BYTES))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return None
+    return next((line for line in reversed(lines) if any(mark in line for mark in ERROR_MARKS)), None)
+
+
+def _quietly(action: Callable[[], None]) -> None:
+    try:
+        action()
+    except psutil.NoSuchProcess:
+        return

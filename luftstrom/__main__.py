@@ -1,0 +1,118 @@
+"""`luftstrom`: the command people type. Rooms are imported only by the command that needs them."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from contracts.errors import BadInputError, UnavailableError
+from luftstrom import screen
+from runtime.settings import SettingsError
+
+app = typer.Typer(
+    name="luftstrom",
+    help="The live air of the world's citizen sensors, as a stream you can trust.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
+
+
+@app.command()
+def up(
+    recording: Annotated[
+        str | None,
+        typer.Option(
+            help="Play this recording instead of the live network, for example aberdeen-2019-05-12."
+        ),
+    ] = None,
+) -> None:
+    """Start the whole system on this machine; on the live network unless a recording is named.
+
+    The live network asks for a contact: set SCRAPER_CONTACT to an address where its operators reach you.
+    Folders and ports are settings (LOCAL_STACK_…): see local_stack/README.md.
+    """
+    from luftstrom.commands import start
+
+    start(recording)
+
+
+@app.command()
+def down(
+    wipe: Annotated[bool, typer.Option("--wipe", help="Also delete the data folder.")] = False,
+) -> None:
+    """Stop the system, in order and losing nothing; the data stays unless you wipe it."""
+    from luftstrom.commands import stop
+
+    stop(wipe=wipe)
+
+
+@app.command()
+def status(as_json: AsJson = False) -> None:
+    """Show each process: state, port, memory, lag and last error; exit code 1 if one is not running."""
+    from luftstrom.commands import stack_overview
+
+    overview = stack_overview()
+    if as_json:
+        typer.echo(json.dumps(overview.as_json(), indent=2))
+    else:
+        screen.show_status(overview)
+    raise typer.Exit(0 if overview.is_well else 1)
+
+
+@app.command()
+def demo() -> None:
+    """Play ten recorded days through the whole system, go on live, and prove that nothing is lost.
+
+    Leaves the system running. Exit code 0 only if the arithmetic closes.
+    """
+    from luftstrom.commands import demonstrate
+
+    raise typer.Exit(0 if demonstrate() else 1)
+
+
+@app.command()
+def reconcile(as_json: AsJson = False) -> None:
+    """Compare what came in with what is stored; exit code 1 if the arithmetic does not close.
+
+    Values on the way make it open for the few seconds between a poll and the store.
+    """
+    from luftstrom.commands import reconciliation_now
+
+    reconciliation = reconciliation_now()
+    if as_json:
+        typer.echo(json.dumps(screen.reconciliation_as_json(reconciliation), indent=2))
+    else:
+        screen.show_reconciliation(reconciliation)
+    raise typer.Exit(0 if reconciliation.closes else 1)
+
+
+@app.command(name="dead-letters")
+def dead_letters(
+    reason: Annotated[str | None, typer.Option(help="Only this reason, for example not_a_number.")] = None,
+    limit: Annotated[int, typer.Option(help="Show at most so many; the count covers all.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List what was set aside: the reason, where it was read, and the original bytes."""
+    from luftstrom.commands import dead_letters_now
+
+    letters = [letter for letter in dead_letters_now() if reason in (None, letter.reason)]
+    if as_json:
+        typer.echo(json.dumps([screen.dead_letter_as_json(letter) for letter in letters[-limit:]], indent=2))
+    else:
+        screen.show_dead_letters(letters, limit=limit)
+
+
+def main() -> None:
+    """Run the command; known errors become one clear message and exit code 2."""
+    try:
+        app()
+    except (UnavailableError, BadInputError, SettingsError) as error:
+        screen.show_error(str(error))
+        raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""What the commands do; how it looks is in `screen`."""
+
+from contracts.dead_letters import DeadLetter
+from local_stack import stack
+from local_stack.programs import recording_starts_at_s
+from local_stack.settings import Settings
+from luftstrom import screen
+from luftstrom.air import latest_air
+from luftstrom.connections import connections
+from luftstrom.demo import play_history, settled
+from luftstrom.overview import Overview, Row, freshness_s, lag_by_process
+from luftstrom.reconciliation import Reconciliation
+from runtime.settings import read_settings
+
+DEMO_RECORDING = "aberdeen-2019-05-12"
+
+
+def start(recording: str | None) -> None:
+    """Start the stack and say where it is to be seen."""
+    settings = _settings_of(recording)
+    stack.up(settings, screen.show_line)
+    _say_where(settings)
+
+
+def stop(*, wipe: bool) -> None:
+    """Stop the stack."""
+    settings = read_settings(Settings)
+    was_running = stack.down(settings, wipe=wipe)
+    screen.show_line("stopped" if was_running else "nothing was running")
+    if wipe:
+        screen.show_line(f"deleted {settings.data_dir}")
+
+
+def stack_overview() -> Overview:
+    """How the stack fares."""
+    settings = read_settings(Settings)
+    processes = stack.status(settings)
+    if not processes:
+        return Overview(rows=(), freshness_s=None, logs_dir=settings.logs_dir)
+    lags = lag_by_process(settings.kafka_address)
+    with connections(settings) as connected:
+        fresh = freshness_s(connected.influx)
+    rows = tuple(Row.of(process, lags.get(process.name)) for process in processes)
+    return Overview(rows=rows, freshness_s=fresh, logs_dir=settings.logs_dir)
+
+
+def reconciliation_now() -> Reconciliation:
+    """Both ends of the pipeline as they are now."""
+    with connections(read_settings(Settings)) as connected:
+        return connected.ledger.reconciliation()
+
+
+def dead_letters_now() -> list[DeadLetter]:
+    """Every dead letter there is."""
+    with connections(read_settings(Settings)) as connected:
+        return list(connected.ledger.dead_letters())
+
+
+def demonstrate() -> bool:
+    """Start on the recording, play the history, wait until it is stored, show it; whether it closes."""
+    settings = _settings_of(DEMO_RECORDING)
+    if not stack.is_running(settings):
+        stack.up(settings, screen.show_line)
+    screen.show_line("ten recorded days of the Aberdeen sensors, through the back-fill door")
+    with screen.progress_bar("published", unit="readings") as bar:
+        play_history(settings, anchor_s=recording_starts_at_s(settings), on_progress=bar.update)
+    with connections(settings) as connected:
+        with screen.progress_bar("stored", unit="values") as bar:
+            reconciliation = settled(connected.ledger, on_progress=bar.update)
+        screen.show_air(latest_air(connected.influx))
+    screen.show_reconciliation(reconciliation)
+    screen.show_status(stack_overview())
+    _say_where(settings)
+    return reconciliation.closes
+
+
+def _settings_of(recording: str | None) -> Settings:
+    if recording is None:
+        return read_settings(Settings)
+    return read_settings(Settings, source="recording", recording=recording)
+
+
+def _say_where(settings: Settings) -> None:
+    screen.show_line(f"Flink      http://127.0.0.1:{settings.flink_rest_port}")
+    screen.show_line(
+        f"InfluxDB   {settings.influx_address}  (token in {settings.secrets_dir / 'reader.token'})"
+    )
+    screen.show_line(f"data, logs {settings.data_dir}")
+    screen.show_line(
+        "look again: luftstrom status · luftstrom reconcile · stop: make down (or luftstrom down)"
+    )

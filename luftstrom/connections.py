@@ -1,0 +1,41 @@
+"""Connections to a running stack, with the read-only token."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import redis
+
+from local_stack.settings import Settings
+from luftstrom.ledger import Ledger
+from runtime.influx_store import InfluxReader
+from runtime.redis_client import connect_redis
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """What the commands ask of a running stack."""
+
+    kafka_bootstrap_servers: str
+    redis_client: redis.Redis
+    influx: InfluxReader
+
+    @property
+    def ledger(self) -> Ledger:
+        """The counts of this stack."""
+        return Ledger(self.kafka_bootstrap_servers, self.redis_client, self.influx)
+
+
+@contextmanager
+def connections(settings: Settings) -> Iterator[Connections]:
+    """Connect to the parts of the stack of these settings; nothing is asked of them before it is needed."""
+    redis_client = connect_redis(settings.redis_address)
+    token = (settings.secrets_dir / "reader.token").read_text().strip()
+    try:
+        yield Connections(
+            kafka_bootstrap_servers=settings.kafka_address,
+            redis_client=redis_client,
+            influx=InfluxReader(url=settings.influx_address, token=token),
+        )
+    finally:
+        redis_client.close()

@@ -1,0 +1,79 @@
+"""The demonstration: ten recorded days through the back-fill door, live from there, and the proof."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from contracts.errors import UnavailableError
+from local_stack.recordings import Recording, shifted
+from local_stack.settings import Settings
+from luftstrom.connections import connections
+from luftstrom.ledger import Ledger
+from luftstrom.reconciliation import Reconciliation
+from runtime.kafka_log import KafkaPublisher
+from scraper.backfill import BackfillSummary, backfill
+from scraper.places import Places
+
+HISTORY = "aberdeen-2019-03-22"
+MINUTE_S = 60
+SETTLE_LIMIT_S = 180.0
+SETTLE_EVERY_S = 2.0
+
+Progress = Callable[[int, int], None]  # done, total
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the back-fill of the recorded history did."""
+
+    summary: BackfillSummary
+    readings: int
+
+
+def play_history(settings: Settings, *, anchor_s: int, on_progress: Progress) -> History:
+    """Publish the recorded history, moved so that it ends a minute before the live recording began.
+
+    `anchor_s` is that moment, Unix seconds. A second call goes on where the first one stopped.
+    """
+    history = Recording.load(HISTORY)
+    seconds = anchor_s - MINUTE_S - history.last_s
+    with connections(settings) as connected:
+        publisher = KafkaPublisher(connected.kafka_bootstrap_servers, client_id="backfill")
+        try:
+            summary = backfill(
+                (shifted(record, seconds=seconds, id_offset=0) for _, record in history),
+                name=f"{HISTORY}@{anchor_s}",
+                publisher=publisher,
+                places=Places(),
+                state=connected.redis_client,
+                on_progress=lambda done: on_progress(done, len(history)),
+            )
+        finally:
+            publisher.close()
+    return History(summary, len(history))
+
+
+def settled(ledger: Ledger, *, on_progress: Progress, limit_s: float = SETTLE_LIMIT_S) -> Reconciliation:
+    """The reconciliation once it closes, or as it is when the limit is over.
+
+    The live feed goes on meanwhile, so it closes at moments: between two polls everything is stored.
+    """
+    ends_at_s = time.monotonic() + limit_s
+    while True:
+        reconciliation = _read(ledger)
+        if reconciliation is not None:
+            expected = reconciliation.door.values_published - reconciliation.door.values_ignored
+            on_progress(expected - reconciliation.on_the_way, expected)
+            if reconciliation.closes:
+                return reconciliation
+        if time.monotonic() > ends_at_s:
+            return reconciliation or ledger.reconciliation()
+        time.sleep(SETTLE_EVERY_S)
+
+
+def _read(ledger: Ledger) -> Reconciliation | None:
+    try:
+        return ledger.reconciliation()
+    except UnavailableError:
+        # A part that was just restarted; the limit above ends the patience.
+        return None

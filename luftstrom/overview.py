@@ -1,0 +1,113 @@
+"""How the running stack fares: the processes, their lag, and how fresh the stored air is."""
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+
+from contracts.errors import UnavailableError
+from contracts.measures import MEASURES
+from contracts.stored import AIR, LIVE_BUCKET
+from local_stack.stack import ProcessStatus
+from runtime.influx_store import InfluxReader
+
+GROUP_BY_PROCESS = {"split": "split-v1", "collector": "collector-v1"}
+REQUEST_TIMEOUT_MS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One process; `lag` in records is None where it reads no topic or the broker does not answer."""
+
+    name: str
+    state: str
+    is_well: bool
+    port: int | None
+    pss_bytes: int | None
+    uptime_s: float | None
+    restarts: int
+    lag: int | None
+    last_error: str | None
+
+    @classmethod
+    def of(cls, process: ProcessStatus, lag: int | None) -> "Row":
+        """The row of a process."""
+        return cls(
+            name=process.name,
+            state=process.state,
+            is_well=process.is_well,
+            port=process.port,
+            pss_bytes=process.pss_bytes,
+            uptime_s=process.uptime_s,
+            restarts=process.restarts,
+            lag=lag,
+            last_error=process.last_error,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The whole stack; `freshness_s` is the age of the newest stored value in seconds."""
+
+    rows: tuple[Row, ...]
+    freshness_s: float | None
+    logs_dir: Path
+
+    @property
+    def is_well(self) -> bool:
+        """Whether there is a stack and all of it runs."""
+        return bool(self.rows) and all(row.is_well for row in self.rows)
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for programs."""
+        return {
+            "is_well": self.is_well,
+            "processes": [asdict(row) for row in self.rows],
+            "freshness_s": self.freshness_s,
+            "logs_dir": str(self.logs_dir),
+        }
+
+
+def lag_by_process(bootstrap_servers: str) -> dict[str, int]:
+    """Records behind, by process; empty where the broker does not answer."""
+    try:
+        admin = KafkaAdminClient(
+            bootstrap_servers=bootstrap_servers.split(","), request_timeout_ms=REQUEST_TIMEOUT_MS
+        )
+    except KafkaError:
+        return {}
+    try:
+        return {name: _lag(admin, group) for name, group in GROUP_BY_PROCESS.items()}
+    except KafkaError:
+        return {}
+    finally:
+        admin.close()
+
+
+def freshness_s(influx: InfluxReader) -> float | None:
+    """Age of the newest stored value in seconds; None where there is none or no answer."""
+    newest = [
+        _newest_s(influx, measure.field) for measure in MEASURES if measure.name in ("pm10", "temperature")
+    ]
+    known = [second for second in newest if second is not None]
+    return max(0.0, time.time() - max(known)) if known else None
+
+
+def _newest_s(influx: InfluxReader, field: str) -> int | None:
+    query = f'SELECT last("{field}") FROM {AIR} WHERE time > now() - 1d AND time < now() + 1d'  # noqa: S608
+    try:
+        rows = influx.query(LIVE_BUCKET, query)
+    except (UnavailableError, ValueError):
+        return None
+    return int(rows[0]["time"]) if rows else None
+
+
+def _lag(admin: Any, group: str) -> int:
+    return sum(partition["lag"] or 0 for partition in _partitions(admin.list_group_offsets(group)))
+
+
+def _partitions(listed: Any) -> list[dict[str, Any]]:
+    return [partition for group in listed.values() for partition in group.values()]

@@ -1,0 +1,195 @@
+"""What a person sees: tables and errors on the terminal."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from contracts.dead_letters import DeadLetter
+from contracts.measures import MEASURES
+from luftstrom.air import PlaceAir
+from luftstrom.reconciliation import Reconciliation
+
+if TYPE_CHECKING:
+    from luftstrom.overview import Overview
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+MIB = 1024 * 1024
+TEXT_MAX = 60
+PLACES_SHOWN = 12
+# Without a terminal there is no bar; a line at each tenth shows that it goes on.
+STEPS_WITHOUT_TERMINAL = 10
+
+
+def show_error(message: str) -> None:
+    """One message on standard error."""
+    err.print(f"[bold red]error:[/] {escape(message)}")
+
+
+def show_line(message: str) -> None:
+    """One line of what is going on."""
+    out.print(escape(message))
+
+
+class Bar:
+    """The progress of one piece of work: a bar on a terminal, a few lines elsewhere."""
+
+    def __init__(self, label: str, progress: Progress, task: TaskID) -> None:
+        self._label, self._progress, self._task = label, progress, task
+        self._step = 0
+
+    def update(self, done: int, total: int) -> None:
+        """`done` of `total` is done."""
+        if out.is_terminal:
+            self._progress.update(self._task, completed=done, total=total)
+            return
+        step = done * STEPS_WITHOUT_TERMINAL // max(total, 1)
+        if step > self._step:
+            self._step = step
+            show_line(f"{self._label}: {done:,} of {total:,}")
+
+
+@contextmanager
+def progress_bar(label: str, *, unit: str) -> Iterator[Bar]:
+    """Show a bar while the block runs; `unit` is what is counted."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=out, disable=not out.is_terminal) as progress:
+        yield Bar(label, progress, progress.add_task(label, total=None))
+
+
+def show_status(overview: "Overview") -> None:
+    """A row a process, then how fresh the air is."""
+    table = Table("process", "state", "port", "memory", "up for", "restarts", "lag", "last error")
+    for row in overview.rows:
+        table.add_row(
+            row.name,
+            f"[green]{row.state}[/]" if row.is_well else f"[bold red]{row.state}[/]",
+            str(row.port or ""),
+            f"{row.pss_bytes / MIB:,.0f} MiB" if row.pss_bytes else "",
+            _duration(row.uptime_s),
+            str(row.restarts),
+            "" if row.lag is None else f"{row.lag:,}",
+            escape((row.last_error or "")[:TEXT_MAX]),
+        )
+    out.print(table)
+    total = sum(row.pss_bytes or 0 for row in overview.rows)
+    fresh = (
+        "nothing stored yet"
+        if overview.freshness_s is None
+        else f"newest value {overview.freshness_s:,.0f} s old"
+    )
+    out.print(f"memory {total / MIB:,.0f} MiB in all · {fresh}")
+    out.print(f"logs in {overview.logs_dir}")
+
+
+def show_air(places: Sequence[PlaceAir]) -> None:
+    """The latest air: a row a place, a column a measure that any place has."""
+    measures = [m for m in MEASURES if any(m.name in place.value_by_measure for place in places)]
+    table = Table("place", "sensors", *(f"{m.name}\n{m.unit}" for m in measures), title="The air now")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for place in places[:PLACES_SHOWN]:
+        values = (place.value_by_measure.get(measure.name) for measure in measures)
+        table.add_row(
+            escape(f"{place.city}, {place.country}"),
+            str(place.sensors),
+            *("" if value is None else f"{value:.1f}" for value in values),
+        )
+    out.print(table)
+    if len(places) > PLACES_SHOWN:
+        out.print(f"and {len(places) - PLACES_SHOWN} more places")
+    out.print("Median of each sensor's latest undoubted value within the hour; indicative sensors.")
+
+
+def show_reconciliation(reconciliation: Reconciliation) -> None:
+    """Counts by stage, then the two sums."""
+    table = Table("measure", "stored values", title="What is in the store")
+    table.columns[1].justify = "right"
+    for name, count in reconciliation.stored_by_measure.items():
+        table.add_row(name, f"{count:,}")
+    out.print(table)
+    door = reconciliation.door
+    out.print(
+        f"readings: {door.fetched:,} fetched = {door.published:,} published + {door.repeated:,} repeated "
+        f"+ {door.refused:,} refused  {_mark(door.closes)}"
+    )
+    reasons = ", ".join(f"{reason} {n:,}" for reason, n in reconciliation.set_aside_by_reason.items())
+    out.print(
+        f"values:   {door.values_published:,} published = {reconciliation.stored:,} stored "
+        f"+ {reconciliation.set_aside:,} set aside{f' ({reasons})' if reasons else ''} "
+        f"+ {door.values_ignored:,} ignored + {reconciliation.on_the_way:,} on the way  "
+        f"{_mark(reconciliation.on_the_way == 0)}"
+    )
+
+
+def reconciliation_as_json(reconciliation: Reconciliation) -> dict[str, Any]:
+    """The same for programs."""
+    door = reconciliation.door
+    return {
+        "readings": {name: getattr(door, name) for name in ("fetched", "published", "repeated", "refused")},
+        "values": {
+            "published": door.values_published,
+            "stored": dict(reconciliation.stored_by_measure),
+            "set_aside": dict(reconciliation.set_aside_by_reason),
+            "ignored": door.values_ignored,
+            "on_the_way": reconciliation.on_the_way,
+        },
+        "closes": reconciliation.closes,
+    }
+
+
+def show_dead_letters(letters: Sequence[DeadLetter], *, limit: int) -> None:
+    """The newest letters, and how many there are of each reason."""
+    table = Table("reason", "read from", "sensor", "original")
+    for letter in letters[-limit:]:
+        table.add_row(letter.reason, _source(letter), str(letter.sensor_id or ""), escape(_text(letter)))
+    out.print(table)
+    counts = Counter(letter.reason for letter in letters)
+    out.print(", ".join(f"{reason} {count:,}" for reason, count in counts.most_common()) or "no dead letters")
+
+
+def dead_letter_as_json(letter: DeadLetter) -> dict[str, Any]:
+    """The same for programs; bytes that are no text are replaced."""
+    return {
+        "reason": letter.reason,
+        "source": _source(letter),
+        "sensor_id": letter.sensor_id,
+        "original": letter.original.decode(errors="replace"),
+        "original_size": letter.original_size,
+    }
+
+
+def _source(letter: DeadLetter) -> str:
+    if letter.source_topic is None:
+        return "the scraper's feed"
+    return f"{letter.source_topic}/{letter.source_partition}@{letter.source_offset}"
+
+
+def _text(letter: DeadLetter) -> str:
+    text = letter.original[: 2 * TEXT_MAX].decode(errors="replace")
+    return text if len(text) <= TEXT_MAX else text[:TEXT_MAX] + "…"
+
+
+def _mark(closes: bool) -> str:
+    return "[bold green]✓[/]" if closes else "[bold red]✗[/]"
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

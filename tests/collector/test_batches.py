@@ -1,0 +1,59 @@
+"""What is gathered between two writes, and the limit on forgiveness."""
+
+import pytest
+
+from collector import batches
+from collector.batches import Batch, TooManyBadError, require_mostly_good
+from contracts.dead_letters import Reason, dead_letter
+from tests.collector.builders import NOW_S, PERIOD, PM10_PARTITION, a_record
+
+
+def letters(count, reason=Reason.UNDECODABLE):
+    return [dead_letter(reason, b"bad")] * count
+
+
+def is_due(batch, *, age_s):
+    return batch.is_due(now_s=batch.started_at_s + age_s, lines_max=3, age_s_max=1.0)
+
+
+def a_batch(records):
+    batch = Batch(NOW_S)
+    batch.add({PM10_PARTITION: [a_record(offset=i) for i in range(records)]}, PERIOD)
+    return batch
+
+
+def test_a_batch_goes_on_behind_its_last_record_good_or_bad():
+    batch = a_batch(2)
+    batch.add({PM10_PARTITION: [a_record(b"bad", offset=2)]}, PERIOD)
+
+    assert batch.next_offset_by_partition == {PM10_PARTITION: 3}
+    assert (len(batch.lines), len(batch.letters)) == (2, 1)
+
+
+@pytest.mark.parametrize(("records", "age_s", "due"), [(3, 0.0, True), (2, 0.9, False), (2, 1.0, True)])
+def test_a_batch_is_due_when_it_is_full_or_old(records, age_s, due):
+    assert is_due(a_batch(records), age_s=age_s) == due
+
+
+def test_an_empty_batch_is_never_due():
+    assert not is_due(Batch(NOW_S), age_s=1000.0)
+
+
+def test_a_batch_of_large_records_is_due_before_it_is_full(monkeypatch):
+    monkeypatch.setattr(batches, "BATCH_BYTES_MAX", 100)
+
+    assert is_due(a_batch(1), age_s=0.0)
+
+
+def test_more_than_half_bad_is_no_poison():
+    require_mostly_good(100, letters(50))
+    with pytest.raises(TooManyBadError, match="51 of 100"):
+        require_mostly_good(100, letters(51))
+
+
+def test_a_small_batch_may_be_all_bad():
+    require_mostly_good(99, letters(99))
+
+
+def test_old_data_is_no_bug():
+    require_mostly_good(1000, letters(1000, Reason.OUTSIDE_RETENTION))

@@ -1,0 +1,23 @@
+"""Real servers for the tests: one of each a run, on free ports, in temporary folders."""
+
+import pytest
+
+from local_stack.single import running_influxd, running_kafka, running_valkey
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory):
+    with running_kafka(tmp_path_factory.mktemp("kafka")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def influx(tmp_path_factory):
+    with running_influxd(tmp_path_factory.mktemp("influxd")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory):
+    with running_valkey(tmp_path_factory.mktemp("valkey")) as server:
+        yield server

@@ -1,0 +1,49 @@
+"""One Java process with Flink for all tests of the job's meaning."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from flink_jobs.class_archive import class_archive
+from flink_jobs.connectors import FolderConnectors
+from flink_jobs.environment import planner_configuration, table_environment
+from flink_jobs.java_process import JavaOptions, running_java
+from flink_jobs.job import build
+from tests.flink_jobs.bounded import Outcome
+
+BOUNDED = {"parallelism.default": "1", "restart-strategy.type": "none"}
+
+
+@pytest.fixture(scope="session")
+def flink_cache_dir(tmp_path_factory):
+    """Where the class archive lies: the given folder, so that it outlives the tests, or a temporary one."""
+    given = os.environ.get("FLINK_JOBS_CACHE_DIR")
+    return Path(given) if given else tmp_path_factory.mktemp("flink-cache")
+
+
+@pytest.fixture(scope="session")
+def flink(connector_jars_dir, flink_cache_dir, tmp_path_factory):
+    """A function from configuration to a table environment, all in one Java process."""
+    jars, archive = class_archive(connector_jars_dir, flink_cache_dir)
+    folder = tmp_path_factory.mktemp("flink")
+    flags = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-XX:SharedArchiveFile={archive}")
+    with running_java(JavaOptions(jars, flags, folder / "logs", folder / "tmp")):
+        yield lambda: table_environment(planner_configuration() | BOUNDED)
+
+
+@pytest.fixture(scope="session")
+def run_split(flink, tmp_path_factory):
+    """Run the whole job on lines (bytes) and return its Outcome."""
+
+    def run(lines, *, guard=True):
+        root = tmp_path_factory.mktemp("split")
+        (root / "readings").mkdir()
+        (root / "readings" / "lines").write_bytes(b"".join(line + b"\n" for line in lines))
+        build(flink(), FolderConnectors(root), guard=guard).execute().wait()
+        outcome = Outcome(root)
+        shutil.rmtree(root)
+        return outcome
+
+    return run

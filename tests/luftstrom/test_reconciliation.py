@@ -1,0 +1,56 @@
+"""The arithmetic that proves that nothing is lost and nothing doubled."""
+
+import pytest
+
+from contracts.dead_letters import Reason, dead_letter
+from luftstrom.ledger import is_value_of_published_reading
+from luftstrom.reconciliation import Door, Reconciliation
+
+DOOR = Door(fetched=10, published=7, repeated=2, refused=1, values_published=20, values_ignored=3)
+
+
+def a_reconciliation(*, door=DOOR, stored=15, set_aside=2):
+    return Reconciliation(
+        door=door, stored_by_measure={"pm10": stored}, set_aside_by_reason={"not_a_number": set_aside}
+    )
+
+
+def test_it_closes_when_everything_is_accounted_for():
+    assert a_reconciliation().closes
+
+
+@pytest.mark.parametrize(("stored", "on_the_way"), [(14, 1), (16, -1)])
+def test_a_lost_or_doubled_value_keeps_it_open(stored, on_the_way):
+    reconciliation = a_reconciliation(stored=stored)
+
+    assert reconciliation.on_the_way == on_the_way
+    assert not reconciliation.closes
+
+
+def test_a_reading_that_vanished_at_the_door_keeps_it_open():
+    door = Door(fetched=11, published=7, repeated=2, refused=1, values_published=20, values_ignored=3)
+
+    assert not a_reconciliation(door=door).closes
+
+
+def test_the_doors_add_up():
+    assert (DOOR + DOOR).values_published == 40
+
+
+def test_counters_that_were_never_written_are_zero():
+    assert Door.from_totals({b"fetched": b"5", b"published": b"5", b"polls": b"9"}) == Door(
+        fetched=5, published=5
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "source", "is_counted"),
+    [
+        (Reason.NOT_A_NUMBER, ("readings-raw-v1", 0, 1), True),
+        (Reason.OUTSIDE_RETENTION, ("measure-pm10-v1", 0, 1), True),
+        (Reason.NOT_A_READING, ("readings-raw-v1", 0, 1), False),
+        (Reason.NOT_JSON, None, False),
+    ],
+)
+def test_only_values_of_published_readings_count_as_set_aside(reason, source, is_counted):
+    assert is_value_of_published_reading(dead_letter(reason, b"x", source=source)) is is_counted

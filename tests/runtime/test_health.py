@@ -1,0 +1,69 @@
+"""What a process says of itself over HTTP."""
+
+import pytest
+import requests
+from prometheus_client import CollectorRegistry, Counter
+
+from contracts.errors import UnavailableError
+from runtime.clock import SettableClock
+from runtime.health import Health, serving_health
+
+
+@pytest.fixture
+def clock():
+    return SettableClock()
+
+
+@pytest.fixture
+def health(clock):
+    return Health(clock=clock, tick_limit_s=30.0)
+
+
+@pytest.fixture
+def registry():
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def url(health, registry):
+    with serving_health(health, registry, port=0) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+def test_a_process_is_unready_until_it_says_so(url, health):
+    assert requests.get(f"{url}/readyz", timeout=5).status_code == 503
+
+    health.ready()
+
+    assert requests.get(f"{url}/readyz", timeout=5).status_code == 200
+
+
+def test_the_reason_for_being_unready_is_shown(url, health):
+    health.unready("InfluxDB refuses the token")
+
+    assert requests.get(f"{url}/readyz", timeout=5).json()["because"] == "InfluxDB refuses the token"
+
+
+def test_a_loop_that_stands_still_is_not_alive(url, health, clock):
+    assert requests.get(f"{url}/livez", timeout=5).status_code == 200
+
+    clock.advance(31.0)
+
+    assert requests.get(f"{url}/livez", timeout=5).status_code == 503
+
+    health.tick()
+
+    assert requests.get(f"{url}/livez", timeout=5).status_code == 200
+
+
+def test_metrics_are_served(url, registry):
+    Counter("kitchen_meals", "Meals served.", registry=registry).inc(3)
+
+    assert "kitchen_meals_total 3.0" in requests.get(f"{url}/metrics", timeout=5).text
+
+
+def test_a_taken_port_is_named(url, health, registry):
+    port = int(url.rsplit(":", 1)[1])
+
+    with pytest.raises(UnavailableError, match=str(port)), serving_health(health, registry, port=port):
+        pass
