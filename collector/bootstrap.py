@@ -90,7 +90,12 @@ def _is_accepted(url: str, path: Path, org: str) -> bool:
     if not path.exists():
         return False
     headers = {"Authorization": f"Token {path.read_text().strip()}"}
-    answer = requests.get(f"{url}/api/v2/buckets", params={"org": org}, headers=headers, timeout=TIMEOUT_S)
+    try:
+        answer = requests.get(
+            f"{url}/api/v2/buckets", params={"org": org}, headers=headers, timeout=TIMEOUT_S
+        )
+    except requests.RequestException as error:
+        raise UnavailableError(f"no InfluxDB at {url}: {error}") from error
     return bool(answer.status_code != requests.codes.unauthorized)
 
 

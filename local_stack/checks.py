@@ -1,7 +1,9 @@
 """What must be so before anything is started; each failure names the setting and the remedy."""
 
+import fcntl
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import psutil
 
@@ -47,6 +49,20 @@ def require_data_folder(settings: Settings) -> None:
             f"the data folder {folder} has {free / GIB:.2f} GiB free and needs {DATA_BYTES / GIB:.0f} GiB. "
             f"Make room, or name another folder in {name}."
         )
+
+
+@contextmanager
+def starting_alone(settings: Settings) -> Iterator[None]:
+    """Hold the only right to start the stack of this folder; raises UnavailableError where it is taken."""
+    with (settings.data_dir / "start.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UnavailableError(
+                f"the stack of {settings.data_dir} is just being started by another `luftstrom up`. "
+                f"Wait for it, or name another folder in {environment_name(Settings, 'data_dir')}."
+            ) from error
+        yield
 
 
 def _by_whom(port: int) -> str:

@@ -43,7 +43,7 @@ class Program:
 def servers(installed: Installed, settings: Settings) -> list[Program]:
     """What the services need; independent of each other, started first and stopped last."""
     data = settings.data_dir
-    programs = [_influxd(installed, settings)]
+    programs = [] if settings.influx_url else [_influxd(installed, settings)]
     if settings.kafka_bootstrap_servers is None:
         command = kafka_command(
             installed.java,

@@ -2,9 +2,9 @@
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from runtime.settings import RoomSettings
@@ -69,6 +69,12 @@ class Settings(RoomSettings):
         default=None, description="a running Kafka to use; none is started then"
     )
     redis_url: str | None = Field(default=None, description="a running Redis to use; none is started then")
+    influx_url: str | None = Field(
+        default=None, description="a running InfluxDB 2 to use; none is started then"
+    )
+    influx_operator_token_file: Path | None = Field(
+        default=None, description="file with the operator token of that InfluxDB"
+    )
     kafka_port: int = Field(default=19092, description="port of the Kafka broker")
     kafka_controller_port: int = Field(default=19093, description="port of Kafka's controller")
     influxd_port: int = Field(default=19086, description="port of InfluxDB")
@@ -80,6 +86,18 @@ class Settings(RoomSettings):
     collector_metrics_port: int = Field(
         default=19102, description="port of the collector's health and metrics"
     )
+
+    @field_validator("data_dir")
+    @classmethod
+    def _whole(cls, folder: Path) -> Path:
+        """The processes are started elsewhere, and are known by this path."""
+        return folder.expanduser().absolute()
+
+    @model_validator(mode="after")
+    def _has_token_for_influx(self) -> Self:
+        if self.influx_url is not None and self.influx_operator_token_file is None:
+            raise ValueError("LOCAL_STACK_INFLUX_URL needs LOCAL_STACK_INFLUX_OPERATOR_TOKEN_FILE beside it")
+        return self
 
     @property
     def kafka_address(self) -> str:
@@ -94,7 +112,7 @@ class Settings(RoomSettings):
     @property
     def influx_address(self) -> str:
         """Where InfluxDB is."""
-        return f"http://{LOOPBACK}:{self.influxd_port}"
+        return self.influx_url or f"http://{LOOPBACK}:{self.influxd_port}"
 
     @property
     def logs_dir(self) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from contracts.errors import UnavailableError
-from local_stack.checks import require_data_folder, require_free_ports
+from local_stack.checks import require_data_folder, require_free_ports, starting_alone
 from local_stack.install import Installed, install
 from local_stack.kafka import prepare_kafka
 from local_stack.programs import Program, servers, services
@@ -24,10 +24,13 @@ Tell = Callable[[str], None]
 
 LOG_TAIL_BYTES = 64 * 1024
 LEFTOVER_LIMIT_S = 10.0
+LEFTOVER_AFTER_STOP_LIMIT_S = 1.0
 # What is upstream stops first, so that the parts behind it can finish what they hold.
 STOP_ORDER = (("scraper", "recording"), ("split", "collector"), ("kafka", "influxd", "valkey"))
-STOP_LIMIT_S = 14.0
-SHUTDOWN_LIMIT_S = 5.0
+STOP_LIMIT_S = 12.0
+# With the two limits after it, all of it ends within 20 s, whatever hangs.
+STOP_ALL_LIMIT_S = 15.0
+SHUTDOWN_LIMIT_S = 2.5
 # As our rooms (JSON lines), Kafka and Flink (log4j), InfluxDB (logfmt) and Python write one.
 ERROR_MARKS = ('"level": "error"', '"level": "critical"', " ERROR ", " FATAL ", "lvl=error", "Error: ")
 
@@ -52,18 +55,22 @@ def up(settings: Settings, tell: Tell) -> None:
 
     Raises UnavailableError with the remedy; whatever was started is stopped again then, and on Ctrl-C.
     """
-    supervisor = Supervisor(settings)
-    _require_alone(supervisor)
-    installed = install(tell)
-    stop_leftovers(settings)
     require_data_folder(settings)
+    with starting_alone(settings):
+        _require_none_running(Supervisor(settings))
+        stop_leftovers(settings)
+        _start_all(settings, install(tell), tell)
+
+
+def _start_all(settings: Settings, installed: Installed, tell: Tell) -> None:
+    supervisor = Supervisor(settings)
     first, then = servers(installed, settings), services(installed, settings)
     require_free_ports([*first, *then])
     try:
         _prepare(installed, settings)
         supervisor.start([*first, *then])
         _start(supervisor, first, tell)
-        provision(settings)
+        provision(settings, tell)
         _start(supervisor, then, tell)
     except BaseException:
         down(settings)
@@ -75,10 +82,8 @@ def down(settings: Settings, *, wipe: bool = False) -> bool:
     supervisor = Supervisor(settings)
     was_running = supervisor.pid() is not None
     if was_running:
-        for group in STOP_ORDER:
-            supervisor.stop_programs(group, limit_s=STOP_LIMIT_S)
-        supervisor.shutdown(limit_s=SHUTDOWN_LIMIT_S)
-    was_running = stop_leftovers(settings) > 0 or was_running
+        _stop_in_order(supervisor)
+    was_running = stop_leftovers(settings, limit_s=LEFTOVER_AFTER_STOP_LIMIT_S) > 0 or was_running
     if wipe and settings.data_dir.exists():
         shutil.rmtree(settings.data_dir)
     return was_running
@@ -111,19 +116,19 @@ def status(settings: Settings) -> list[ProcessStatus]:
     ]
 
 
-def stop_leftovers(settings: Settings) -> int:
+def stop_leftovers(settings: Settings, *, limit_s: float = LEFTOVER_LIMIT_S) -> int:
     """Stop what an earlier stack of this folder left behind when it was killed; how many there were."""
     found = leftovers(settings)
     for process in found:
         _quietly(process.terminate)
-    _, alive = psutil.wait_procs(found, timeout=LEFTOVER_LIMIT_S)
+    _, alive = psutil.wait_procs(found, timeout=limit_s)
     for process in alive:
         _quietly(process.kill)
     psutil.wait_procs(alive, timeout=LEFTOVER_LIMIT_S)
     return len(found)
 
 
-def _require_alone(supervisor: Supervisor) -> None:
+def _require_none_running(supervisor: Supervisor) -> None:
     pid = supervisor.pid()
     if pid is not None:
         name = environment_name(Settings, "data_dir")
@@ -132,6 +137,18 @@ def _require_alone(supervisor: Supervisor) -> None:
             f"Look at it with `luftstrom status`, stop it with `luftstrom down`, or start a second one "
             f"with another folder in {name} and other ports in LOCAL_STACK_…_PORT."
         )
+
+
+def _stop_in_order(supervisor: Supervisor) -> None:
+    ends_at_s = time.monotonic() + STOP_ALL_LIMIT_S
+    try:
+        for group in STOP_ORDER:
+            supervisor.stop_programs(group, limit_s=min(STOP_LIMIT_S, ends_at_s - time.monotonic()))
+    except UnavailableError:
+        # It hangs or is just dying: what it leaves behind is found by its mark.
+        supervisor.kill()
+    else:
+        supervisor.shutdown(limit_s=SHUTDOWN_LIMIT_S)
 
 
 def _prepare(installed: Installed, settings: Settings) -> None:

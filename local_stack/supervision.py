@@ -1,8 +1,10 @@
 """supervisord keeps the programs: its configuration, its private socket, its answers."""
 
 import hashlib
+import http.client
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from supervisor.xmlrpc import SupervisorTransport
 
 from contracts.errors import UnavailableError
 from local_stack.programs import Program
@@ -28,6 +29,10 @@ LOG_BYTES, LOG_BACKUPS = "10MB", 1
 STARTED_AFTER_S = 2
 RETRIES = 1_000_000
 STOPPED = {"STOPPED", "EXITED", "FATAL", "UNKNOWN"}
+STOPPABLE = {"STARTING", "RUNNING", "BACKOFF"}
+ANSWER_LIMIT_S = 5.0
+# The system allows 108 bytes, and supervisord binds a longer name first.
+SOCKET_PATH_BYTES_MAX = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +48,22 @@ class Supervisor:
 
     @property
     def socket(self) -> Path:
-        """Its private socket; a socket's path is short, so it cannot lie in any data folder."""
+        """Its private socket: in the data folder, unless that is too deep for a socket's short path."""
+        inside = self.folder / "supervisord.sock"
+        if len(os.fsencode(inside)) <= SOCKET_PATH_BYTES_MAX:
+            return inside
         digest = hashlib.sha256(str(self.settings.data_dir.resolve()).encode()).hexdigest()[:12]
         return Path(tempfile.gettempdir()) / f"luftstrom-{os.getuid()}-{digest}.sock"
 
     def pid(self) -> int | None:
         """Its process id while it runs."""
         try:
-            pid = int((self.folder / "supervisord.pid").read_text())
-            command = psutil.Process(pid).cmdline()
+            process = psutil.Process(int((self.folder / "supervisord.pid").read_text()))
+            command = process.cmdline()
         except (OSError, ValueError, psutil.Error):
             return None
-        return pid if any("supervisord" in part for part in command) else None
+        is_ours = _mark_of(process) == str(self.settings.data_dir)
+        return process.pid if is_ours and any("supervisord" in part for part in command) else None
 
     def start(self, programs: Iterable[Program]) -> None:
         """Start supervisord with these programs, none of them started yet."""
@@ -74,13 +83,14 @@ class Supervisor:
 
     def start_program(self, name: str) -> None:
         """Start one program; returns before it is ready."""
-        self._rpc().startProcess(name, False)
+        self._ask("startProcess", name, False)
 
     def stop_programs(self, programs: Iterable[str], *, limit_s: float) -> None:
         """Stop programs, all at once; returns when they are stopped or the limit is over."""
-        names = [name for name, each in self.programs().items() if name in programs and _runs(each)]
-        for name in names:
-            self._rpc().stopProcess(name, False)
+        before = {name: each for name, each in self.programs().items() if name in programs}
+        for name in (name for name, each in before.items() if each["statename"] in STOPPABLE):
+            self._ask("stopProcess", name, False)
+        names = list(before)
         ends_at_s = time.monotonic() + limit_s
         while names and time.monotonic() < ends_at_s:
             running = self.programs()
@@ -92,19 +102,25 @@ class Supervisor:
         pid = self.pid()
         if pid is None:
             return
-        self._rpc().shutdown()
         try:
+            self._ask("shutdown")
             psutil.Process(pid).wait(limit_s)
         except psutil.NoSuchProcess:
             return
-        except psutil.TimeoutExpired:
+        except (psutil.TimeoutExpired, UnavailableError):
+            self.kill()
+
+    def kill(self) -> None:
+        """End supervisord alone, with -9, where it no longer does what it is asked for."""
+        pid = self.pid()
+        if pid is not None:
             psutil.Process(pid).kill()
 
     def programs(self) -> dict[str, Mapping[str, Any]]:
         """What supervisord knows of each program, by name; empty while it does not run."""
         if self.pid() is None:
             return {}
-        return {each["name"]: each for each in self._rpc().getAllProcessInfo()}
+        return {each["name"]: each for each in self._ask("getAllProcessInfo")}
 
     def starts_by_program(self) -> dict[str, int]:
         """How often each program was started since supervisord was."""
@@ -118,39 +134,60 @@ class Supervisor:
             starts[name] = starts.get(name, 0) + 1
         return starts
 
-    def _rpc(self) -> Any:
-        transport = SupervisorTransport(None, None, f"unix://{self.socket}")
-        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+    def _ask(self, method: str, *given: object) -> Any:
+        """Supervisord's answer; raises UnavailableError where it refuses or does not answer in time."""
+        try:
+            with xmlrpc.client.ServerProxy("http://localhost", transport=_Transport(self.socket)) as proxy:
+                return getattr(proxy.supervisor, method)(*given)
+        except xmlrpc.client.Fault as error:
+            raise UnavailableError(f"supervisord refused {method} {given}: {error.faultString}") from error
+        except (OSError, http.client.HTTPException, xmlrpc.client.ProtocolError) as error:
+            log = self.folder / "supervisord.log"
+            raise UnavailableError(f"supervisord does not answer ({error}); see {log}") from error
 
     def _wait_for_answer(self) -> None:
         ends_at_s = time.monotonic() + START_LIMIT_S
         while True:
             try:
-                self._rpc().getState()
-            except OSError as error:
+                self._ask("getState")
+            except UnavailableError:
                 if time.monotonic() > ends_at_s:
-                    log = self.folder / "supervisord.log"
-                    raise UnavailableError(f"supervisord does not answer; see {log}") from error
+                    raise
                 time.sleep(POLL_S)
             else:
                 return
 
 
+class _Transport(xmlrpc.client.Transport):
+    """XML-RPC over a Unix socket, with a limit on the wait for an answer."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:
+        connection = http.client.HTTPConnection(str(host), timeout=ANSWER_LIMIT_S)
+        connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.sock.settimeout(ANSWER_LIMIT_S)
+        connection.sock.connect(str(self._path))
+        self._connection = host, connection
+        return connection
+
+
 def configuration(supervisor: Supervisor, programs: Iterable[Program]) -> str:
     """Supervisord's configuration; per cent signs are doubled, for it expands single ones."""
-    folder = supervisor.folder
+    folder, logs = _escaped(str(supervisor.folder)), _escaped(str(supervisor.settings.logs_dir))
     head = (
         f"[supervisord]\nlogfile={folder}/supervisord.log\nlogfile_maxbytes=10MB\nlogfile_backups=1\n"
         f"pidfile={folder}/supervisord.pid\nchildlogdir={folder}\numask=077\nsilent=true\n\n"
-        f"[unix_http_server]\nfile={supervisor.socket}\nchmod=0700\n\n"
+        f"[unix_http_server]\nfile={_escaped(str(supervisor.socket))}\nchmod=0700\n\n"
         "[rpcinterface:supervisor]\n"
         "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n"
     )
-    logs = supervisor.settings.logs_dir
     return head + "".join(f"\n{_section(program, logs)}" for program in programs)
 
 
-def _section(program: Program, logs: Path) -> str:
+def _section(program: Program, logs: str) -> str:
     environment = ",".join(f'{name}="{_escaped(value)}"' for name, value in program.environment.items())
     command = " ".join(f'"{_escaped(part)}"' for part in program.command)
     return (

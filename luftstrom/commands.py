@@ -3,12 +3,12 @@
 from contracts.dead_letters import DeadLetter
 from local_stack import stack
 from local_stack.programs import recording_starts_at_s
-from local_stack.settings import Settings
+from local_stack.settings import LOOPBACK, Settings
 from luftstrom import screen
 from luftstrom.air import latest_air
 from luftstrom.connections import connections
 from luftstrom.demo import play_history, settled
-from luftstrom.overview import Overview, Row, freshness_s, lag_by_process
+from luftstrom.overview import Overview, Row, collector_lag, freshness_s, split_lag
 from luftstrom.reconciliation import Reconciliation
 from runtime.settings import read_settings
 
@@ -37,7 +37,10 @@ def stack_overview() -> Overview:
     processes = stack.status(settings)
     if not processes:
         return Overview(rows=(), freshness_s=None, logs_dir=settings.logs_dir)
-    lags = lag_by_process(settings.kafka_address)
+    lags = {
+        "split": split_lag(settings.kafka_address),
+        "collector": collector_lag(f"http://{LOOPBACK}:{settings.collector_metrics_port}/metrics"),
+    }
     with connections(settings) as connected:
         fresh = freshness_s(connected.influx)
     rows = tuple(Row.of(process, lags.get(process.name)) for process in processes)

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from contracts.errors import UnavailableError
 from local_stack.recordings import Recording, shifted
@@ -11,7 +10,8 @@ from luftstrom.connections import connections
 from luftstrom.ledger import Ledger
 from luftstrom.reconciliation import Reconciliation
 from runtime.kafka_log import KafkaPublisher
-from scraper.backfill import BackfillSummary, backfill
+from scraper.backfill import backfill
+from scraper.memory import Memory
 from scraper.places import Places
 
 HISTORY = "aberdeen-2019-03-22"
@@ -22,15 +22,7 @@ SETTLE_EVERY_S = 2.0
 Progress = Callable[[int, int], None]  # done, total
 
 
-@dataclass(frozen=True, slots=True)
-class History:
-    """What the back-fill of the recorded history did."""
-
-    summary: BackfillSummary
-    readings: int
-
-
-def play_history(settings: Settings, *, anchor_s: int, on_progress: Progress) -> History:
+def play_history(settings: Settings, *, anchor_s: int, on_progress: Progress) -> None:
     """Publish the recorded history, moved so that it ends a minute before the live recording began.
 
     `anchor_s` is that moment, Unix seconds. A second call goes on where the first one stopped.
@@ -40,17 +32,16 @@ def play_history(settings: Settings, *, anchor_s: int, on_progress: Progress) ->
     with connections(settings) as connected:
         publisher = KafkaPublisher(connected.kafka_bootstrap_servers, client_id="backfill")
         try:
-            summary = backfill(
+            backfill(
                 (shifted(record, seconds=seconds, id_offset=0) for _, record in history),
                 name=f"{HISTORY}@{anchor_s}",
                 publisher=publisher,
+                memory=Memory(connected.redis_client),
                 places=Places(),
-                state=connected.redis_client,
                 on_progress=lambda done: on_progress(done, len(history)),
             )
         finally:
             publisher.close()
-    return History(summary, len(history))
 
 
 def settled(ledger: Ledger, *, on_progress: Progress, limit_s: float = SETTLE_LIMIT_S) -> Reconciliation:

@@ -1,7 +1,7 @@
 """Reads the counts that the reconciliation compares: Redis, the dead letters, InfluxDB."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import redis
@@ -11,12 +11,12 @@ from kafka.structs import TopicPartition
 from contracts.dead_letters import DeadLetter
 from contracts.measures import MEASURES
 from contracts.stored import AIR, LIVE_BUCKET
-from contracts.topics import DEAD_LETTERS
+from contracts.topics import DEAD_LETTERS, MEASURE_TOPICS
 from luftstrom.reconciliation import Door, Reconciliation
 from runtime.influx_store import InfluxReader
 
 DOORS = ("live", "archive")
-READ_LIMIT_S = 30.0
+MEASURE_TOPIC_NAMES = frozenset(topic.name for topic in MEASURE_TOPICS.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ class Ledger:
         return total
 
     def dead_letters(self) -> Iterator[DeadLetter]:
-        """Every dead letter there is, committed ones only."""
-        yield from read_dead_letters(self.kafka_bootstrap_servers)
+        """Every dead letter there is, committed ones only, each once."""
+        yield from without_repeats(read_dead_letters(self.kafka_bootstrap_servers))
 
 
 def is_value_of_published_reading(letter: DeadLetter) -> bool:
@@ -58,6 +58,22 @@ def is_value_of_published_reading(letter: DeadLetter) -> bool:
     a whole message of the raw log that is no reading was not written by the scraper.
     """
     return letter.source_topic is not None and letter.reason != "not_a_reading"
+
+
+def without_repeats(letters: Iterable[DeadLetter]) -> Iterator[DeadLetter]:
+    """The letters without the ones that the collector wrote again after a crash.
+
+    It reads a message again then, so its letter has the same source. The split job writes exactly once,
+    and one message of its may hold two bad values.
+    """
+    seen: set[tuple[str, int | None, int | None]] = set()
+    for letter in letters:
+        if letter.source_topic in MEASURE_TOPIC_NAMES:
+            source = (letter.source_topic, letter.source_partition, letter.source_offset)
+            if source in seen:
+                continue
+            seen.add(source)
+        yield letter
 
 
 def read_dead_letters(bootstrap_servers: str) -> Iterator[DeadLetter]:

@@ -1,11 +1,14 @@
 """How the running stack fares: the processes, their lag, and how fresh the stored air is."""
 
+import re
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import requests
 from kafka import KafkaAdminClient
+from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError
 
 from contracts.errors import UnavailableError
@@ -14,8 +17,9 @@ from contracts.stored import AIR, LIVE_BUCKET
 from local_stack.stack import ProcessStatus
 from runtime.influx_store import InfluxReader
 
-GROUP_BY_PROCESS = {"split": "split-v1", "collector": "collector-v1"}
-REQUEST_TIMEOUT_MS = 5_000
+SPLIT_GROUP = "split-v1"
+TIMEOUT_MS = 5_000
+_COLLECTOR_LAG = re.compile(r"^collector_lag_records ([0-9.e+]+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +75,36 @@ class Overview:
         }
 
 
-def lag_by_process(bootstrap_servers: str) -> dict[str, int]:
-    """Records behind, by process; empty where the broker does not answer."""
+def split_lag(bootstrap_servers: str) -> int | None:
+    """Records of the raw topics after the job's last checkpoint; None where the broker does not answer."""
     try:
         admin = KafkaAdminClient(
-            bootstrap_servers=bootstrap_servers.split(","), request_timeout_ms=REQUEST_TIMEOUT_MS
+            bootstrap_servers=bootstrap_servers.split(","),
+            bootstrap_timeout_ms=TIMEOUT_MS,
+            request_timeout_ms=TIMEOUT_MS,
         )
-    except KafkaError:
-        return {}
+    except (KafkaError, OSError):
+        return None
     try:
-        return {name: _lag(admin, group) for name, group in GROUP_BY_PROCESS.items()}
+        committed = admin.list_group_offsets(SPLIT_GROUP)[SPLIT_GROUP]
+        ends = admin.list_partition_offsets(dict.fromkeys(committed, OffsetSpec.LATEST))
+        return sum(ends[partition].offset - offset.offset for partition, offset in committed.items())
     except KafkaError:
-        return {}
+        return None
     finally:
         admin.close()
+
+
+def collector_lag(metrics_url: str) -> int | None:
+    """Records that the collector has not polled yet; None where it does not answer.
+
+    From its own metrics: the offsets it committed never reach the end of a topic of transactions.
+    """
+    try:
+        found = _COLLECTOR_LAG.search(requests.get(metrics_url, timeout=TIMEOUT_MS / 1000).text)
+    except requests.RequestException:
+        return None
+    return int(float(found[1])) if found else None
 
 
 def freshness_s(influx: InfluxReader) -> float | None:
@@ -103,11 +123,3 @@ def _newest_s(influx: InfluxReader, field: str) -> int | None:
     except (UnavailableError, ValueError):
         return None
     return int(rows[0]["time"]) if rows else None
-
-
-def _lag(admin: Any, group: str) -> int:
-    return sum(partition["lag"] or 0 for partition in _partitions(admin.list_group_offsets(group)))
-
-
-def _partitions(listed: Any) -> list[dict[str, Any]]:
-    return [partition for group in listed.values() for partition in group.values()]

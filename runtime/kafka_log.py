@@ -20,7 +20,7 @@ DELIVERY_TIMEOUT_MS = 15 * 60 * 1000
 LINGER_MS = 20
 BATCH_BYTES = 256 * 1024
 FETCH_BYTES = 8 * 1024 * 1024
-SESSION_TIMEOUT_MS = 15_000
+SESSION_TIMEOUT_MS = 9_000
 RECONNECT_CAP_MS = 2_000
 # Stopping takes at most 10 s in all; kafka-python's own limits are longer.
 REACH_TIMEOUT_S = 2.0
@@ -177,7 +177,7 @@ def _connected(connect: Callable[[], Any], bootstrap_servers: str) -> Any:
 
 
 def _require_reachable(bootstrap_servers: str) -> None:
-    """Ask before kafka-python does: a client of it that finds no broker leaves a thread and sockets behind."""
+    """Ask before kafka-python does: a client of it that finds no broker leaks a thread and sockets."""
     errors = []
     for address in bootstrap_servers.split(","):
         host, _, port = address.strip().rpartition(":")

@@ -12,6 +12,7 @@ from contracts.errors import UnavailableError
 from local_stack.settings import cache_dir
 
 GIB = 1024**3
+SCRATCH = ".making-"
 
 Tell = Callable[[str], None]
 
@@ -34,6 +35,7 @@ def install_lock(tell: Tell) -> Iterator[Path]:
         except BlockingIOError:
             tell("another install is running; waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
+        _remove_scratch(folder)
         yield folder
 
 
@@ -41,7 +43,7 @@ def install_lock(tell: Tell) -> Iterator[Path]:
 def scratch_beside(target: Path) -> Iterator[Path]:
     """A folder for the making of `target`, on the same disk, removed at the end."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    scratch = Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{target.name}-", dir=target.parent))
     try:
         yield scratch
     finally:
@@ -63,6 +65,12 @@ def require_space(folder: Path, *, needed_bytes: int, what: str) -> None:
             f"{what} needs {needed_bytes / GIB:.1f} GiB in {folder}, and {free / GIB:.1f} GiB are free. "
             "Free some, or name another folder in LUFTSTROM_CACHE."
         )
+
+
+def _remove_scratch(folder: Path) -> None:
+    """Remove what an install left that was killed; only the holder of the lock may."""
+    for left in [*folder.glob(f"{SCRATCH}*"), *folder.glob(f"*/{SCRATCH}*"), *folder.glob(f"*/*/{SCRATCH}*")]:
+        shutil.rmtree(left, onerror=_make_writable_and_retry)
 
 
 def _make_writable_and_retry(function: Callable[[str], object], path: str, _error: object) -> None:

@@ -15,7 +15,7 @@ from local_stack.settings import Settings
 from tests.end_to_end.independent_recording import observed_at_s, records_of
 
 RECORDING = "aberdeen-2019-05-12"
-ADVANCE_S = 240  # less than the five minutes of a window: a poll that dies is made good by the next
+ADVANCE_S = 120  # less than half a window: a poll that dies with its answer is made good by the next
 MINUTE_S = 60
 DAYS = 3
 PORTS = (
@@ -42,9 +42,9 @@ def a_settings(folder, **given):
 
 
 def shift_s(settings):
-    """Seconds from a record's own time to the time it is played at."""
+    """Seconds from a record's own time to the time it is played at: the first one a second after the start."""
     first = records_of(settings.recording)[0]
-    return settings.recording_starts_at_s - observed_at_s(first) // MINUTE_S * MINUTE_S
+    return settings.recording_starts_at_s - (observed_at_s(first) - 1)
 
 
 @contextmanager

@@ -1,8 +1,6 @@
 """One Java process with Flink for all tests of the job's meaning."""
 
-import os
 import shutil
-from pathlib import Path
 
 import pytest
 
@@ -11,16 +9,24 @@ from flink_jobs.connectors import FolderConnectors
 from flink_jobs.environment import planner_configuration, table_environment
 from flink_jobs.java_process import JavaOptions, running_java
 from flink_jobs.job import build
+from local_stack.install.cache import install_lock
+from local_stack.install.jars import install_jars
+from local_stack.settings import cache_dir
 from tests.flink_jobs.bounded import Outcome
 
 BOUNDED = {"parallelism.default": "1", "restart-strategy.type": "none"}
 
 
 @pytest.fixture(scope="session")
-def flink_cache_dir(tmp_path_factory):
-    """Where the class archive lies: the given folder, so that it outlives the tests, or a temporary one."""
-    given = os.environ.get("FLINK_JOBS_CACHE_DIR")
-    return Path(given) if given else tmp_path_factory.mktemp("flink-cache")
+def connector_jars_dir():
+    with install_lock(lambda _: None) as cache:
+        return install_jars("flink-connector", cache, lambda _: None)
+
+
+@pytest.fixture(scope="session")
+def flink_cache_dir():
+    """Where the class archive lies: beside what else is fetched or built once."""
+    return cache_dir() / "flink"
 
 
 @pytest.fixture(scope="session")

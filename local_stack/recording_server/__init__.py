@@ -1,0 +1,1 @@
+"""A recording over HTTP, behaving as sensor.community does."""

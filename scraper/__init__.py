@@ -1,0 +1,1 @@
+"""sensor.community and archives into the raw topics: polite, tolerant, exact."""

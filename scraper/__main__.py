@@ -1,0 +1,130 @@
+"""`python -m scraper [--every]`: one poll, or one after the other until told to stop."""
+
+import argparse
+import random
+import threading
+from contextlib import ExitStack
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from contracts.errors import UnavailableError
+from runtime.clock import SystemClock
+from runtime.health import Health, serving_health
+from runtime.kafka_log import KafkaPublisher
+from runtime.logs import configure_logs
+from runtime.redis_client import connect_redis
+from runtime.retry import retry_unavailable
+from runtime.settings import SettingsError, exit_on_bad_settings, read_settings
+from runtime.stopping import stop_on_signals
+from scraper.memory import Memory
+from scraper.metrics import Metrics
+from scraper.places import Places
+from scraper.polling import Poller, Summary
+from scraper.sensor_community_source import AskedToWaitError, SensorCommunitySource
+from scraper.settings import Settings
+
+log = structlog.get_logger()
+
+STOP_LIMIT_S = 8.0
+JITTER = 0.05
+FAILURE_WAIT_S, FAILURE_WAIT_S_MAX = 1.0, 60.0
+UNCHANGED_WAIT_S_MIN = 0.2
+
+
+def main() -> None:
+    """Wire the scraper; exit code 1 where a single poll failed, 2 where a setting is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m scraper", description=__doc__)
+    parser.add_argument("--every", action="store_true", help="go on, each SCRAPER_POLL_INTERVAL_S seconds")
+    is_endless = parser.parse_args().every
+    configure_logs("scraper")
+    try:
+        settings = read_settings(Settings)
+    except SettingsError as error:
+        exit_on_bad_settings(error)
+    stopping = stop_on_signals(limit_s=STOP_LIMIT_S)
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    health = Health(tick_limit_s=2 * settings.poll_interval_s + 15 * FAILURE_WAIT_S_MAX)
+    with ExitStack() as stack:
+        if settings.metrics_port is not None:
+            stack.enter_context(serving_health(health, registry, port=settings.metrics_port))
+        poller = _poller(settings, metrics, stopping, stack)
+        if is_endless:
+            _poll_for_ever(poller, settings, health, metrics, stopping)
+        else:
+            _poll_once(poller)
+
+
+def _poller(settings: Settings, metrics: Metrics, stopping: threading.Event, stack: ExitStack) -> Poller:
+    publisher = retry_unavailable(
+        lambda: KafkaPublisher(settings.kafka_bootstrap_servers, client_id="scraper"),
+        what="kafka",
+        stopping=stopping,
+    )
+    stack.callback(publisher.close)
+    source = SensorCommunitySource(settings)
+    stack.callback(source.close)
+    return Poller(
+        source,
+        publisher,
+        Memory(connect_redis(settings.redis_url)),
+        places=Places(),
+        clock=SystemClock(),
+        metrics=metrics,
+        future_s_max=settings.future_s_max,
+    )
+
+
+def _poll_once(poller: Poller) -> None:
+    try:
+        _tell(poller.poll())
+    except UnavailableError as error:
+        log.error("poll_failed", error=str(error))  # noqa: TRY400 - the message says it all
+        raise SystemExit(1) from None
+
+
+def _poll_for_ever(
+    poller: Poller, settings: Settings, health: Health, metrics: Metrics, stopping: threading.Event
+) -> None:
+    failures = 0
+    while not stopping.is_set():
+        health.tick()
+        try:
+            with metrics.poll_seconds.time():
+                summary = poller.poll()
+        except UnavailableError as error:
+            failures += 1
+            metrics.polls.labels("failed").inc()
+            health.unready(str(error))
+            wait_s = _patience_s(error, failures)
+            log.warning("poll_failed", error=str(error), next_in_s=round(wait_s, 1))
+        else:
+            failures = 0
+            health.ready()
+            _tell(summary)
+            wait_s = _jittered(settings.poll_interval_s)
+            wait_s = wait_s if summary.totals else max(wait_s, UNCHANGED_WAIT_S_MIN)
+        stopping.wait(wait_s)
+
+
+def _patience_s(error: UnavailableError, failures: int) -> float:
+    """As long as the service asked, else longer each time."""
+    if isinstance(error, AskedToWaitError):
+        return error.seconds
+    return random.uniform(0.5, 1.0) * min(FAILURE_WAIT_S * 2.0**failures, FAILURE_WAIT_S_MAX)  # noqa: S311
+
+
+def _jittered(seconds: float) -> float:
+    return seconds * random.uniform(1.0 - JITTER, 1.0 + JITTER)  # noqa: S311 - spreads load, hides nothing
+
+
+def _tell(summary: Summary) -> None:
+    if summary.totals:
+        log.info(
+            "poll_done", **summary.totals, bytes=summary.payload_bytes, seconds=round(summary.seconds, 3)
+        )
+
+
+if __name__ == "__main__":
+    main()

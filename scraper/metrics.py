@@ -1,0 +1,30 @@
+"""Every metric of the scraper, once, with its meaning."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class Metrics:
+    """The scraper's metrics in one registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.readings = Counter(
+            "scraper_readings", "Readings by what became of them.", ["outcome"], registry=registry
+        )
+        self.refused = Counter(
+            "scraper_records_refused", "Records set aside, by reason.", ["reason"], registry=registry
+        )
+        self.polls = Counter(
+            "scraper_polls", "Polls by result: done, unchanged, failed.", ["result"], registry=registry
+        )
+        self.payload_bytes = Counter(
+            "scraper_payload_bytes", "Bytes of the feed that were read, unpacked.", registry=registry
+        )
+        self.unremembered_polls = Counter(
+            "scraper_unremembered_polls", "Polls that Redis could not remember at once.", registry=registry
+        )
+        self.poll_seconds = Histogram("scraper_poll_seconds", "Duration of a poll.", registry=registry)
+        self.last_poll_at_s = Gauge(
+            "scraper_last_poll_timestamp_seconds",
+            "Unix time of the last poll that worked.",
+            registry=registry,
+        )

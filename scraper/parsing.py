@@ -1,0 +1,215 @@
+"""The door: bytes of the feed become readings, and what is none becomes a dead letter.
+
+Whatever the bytes, parsing ends: it never raises, and every byte that matters is in a reading or a letter.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import msgspec
+
+from contracts.dead_letters import DeadLetter, Reason, dead_letter
+from contracts.errors import BadInputError
+from contracts.measures import HOUSEKEEPING
+
+INT64_MAX = 2**63 - 1
+# Objects that turn out to be no record while we look for the next whole one; bounds a hostile payload.
+FAILURES_MAX = 10_000
+RECORD_BYTES_MAX = 256 * 1024
+_OPENING = re.compile(r"[\[,]\s*(\{)|\A\s*(\{)")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One record of the feed that is a reading. `record` is its bytes as they came.
+
+    `observed_at_s` is Unix time; latitude and longitude are degrees, None where there is no position.
+    `values` counts its values, `ignored` those of them that are housekeeping.
+    """
+
+    id: int
+    sensor_id: int
+    observed_at_s: int
+    latitude: float | None
+    longitude: float | None
+    values: int
+    ignored: int
+    record: bytes
+
+
+@dataclass(slots=True)
+class Parsed:
+    """What a payload held."""
+
+    readings: list[Reading] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
+
+
+class _Sensor(msgspec.Struct, gc=False):
+    id: int | str
+
+
+class _Location(msgspec.Struct, gc=False):
+    latitude: msgspec.Raw = msgspec.Raw()
+    longitude: msgspec.Raw = msgspec.Raw()
+
+
+class _Value(msgspec.Struct, gc=False):
+    value_type: str
+
+
+class _Record(msgspec.Struct, gc=False):
+    id: int | str
+    timestamp: str
+    sensor: _Sensor
+    sensordatavalues: list[_Value]
+    location: msgspec.Raw = msgspec.Raw()
+
+
+_decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_record = msgspec.json.Decoder(_Record).decode
+_decode_location = msgspec.json.Decoder(_Location).decode
+
+
+def parsed_payload(payload: bytes, *, latest_s: float) -> Parsed:
+    """Every reading and every dead letter of one answer of the feed.
+
+    Readings observed after `latest_s` (Unix time) are set aside.
+    """
+    parsed = Parsed()
+    try:
+        records: Iterator[bytes | DeadLetter] = (bytes(raw) for raw in _decode_list(payload))
+    except msgspec.MsgspecError:
+        records = _salvaged(payload)
+    for record in records:
+        if isinstance(record, DeadLetter):
+            parsed.letters.append(record)
+            continue
+        try:
+            parsed.readings.append(parsed_record(record, latest_s=latest_s))
+        except BadInputError as error:
+            parsed.letters.append(dead_letter(Reason(error.reason), record))
+    return parsed
+
+
+def parsed_record(record: bytes, *, latest_s: float) -> Reading:
+    """One record as a reading; raises BadInputError with the reason of a dead letter."""
+    if len(record) > RECORD_BYTES_MAX:
+        raise BadInputError(Reason.NOT_A_READING, f"{len(record)} bytes are no reading")
+    try:
+        found = _decode_record(record)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise BadInputError(_reason(record), str(error)) from error
+    observed_at_s = _observed_at_s(found.timestamp)
+    if observed_at_s > latest_s:
+        raise BadInputError(Reason.FROM_THE_FUTURE, found.timestamp)
+    latitude, longitude = _position(found.location)
+    return Reading(
+        id=_whole(found.id),
+        sensor_id=_whole(found.sensor.id),
+        observed_at_s=observed_at_s,
+        latitude=latitude,
+        longitude=longitude,
+        values=len(found.sensordatavalues),
+        ignored=sum(value.value_type in HOUSEKEEPING for value in found.sensordatavalues),
+        record=record,
+    )
+
+
+def _reason(record: bytes) -> Reason:
+    return Reason.NOT_A_READING if _is_json(record) else Reason.NOT_JSON
+
+
+def _whole(number: int | str) -> int:
+    if isinstance(number, str):
+        if not (number.isascii() and number.isdigit() and str(int(number)) == number):
+            raise BadInputError(Reason.NOT_A_READING, f"{number!r} is no id")
+        number = int(number)
+    if not 0 <= number <= INT64_MAX:
+        raise BadInputError(Reason.NOT_A_READING, f"{number} is no id")
+    return number
+
+
+def _observed_at_s(timestamp: str) -> int:
+    """Unix second of `2019-05-12 00:00:15`, also with T, microseconds, Z or an offset; UTC without one."""
+    try:
+        moment = datetime.fromisoformat(timestamp.strip())
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = int(aware.timestamp())
+    except (ValueError, OverflowError) as error:
+        raise BadInputError(Reason.NOT_A_READING, f"{timestamp!r} is no time") from error
+    if seconds < 0:
+        raise BadInputError(Reason.NOT_A_READING, f"{timestamp!r} is before 1970")
+    return seconds
+
+
+def _position(location: msgspec.Raw) -> tuple[float, float] | tuple[None, None]:
+    """Degrees, or nothing where they are missing, no numbers, out of range, or the 0, 0 of no answer."""
+    try:
+        found = _decode_location(location)
+        latitude, longitude = _degrees(found.latitude), _degrees(found.longitude)
+    except (msgspec.MsgspecError, ValueError):
+        return None, None
+    if not (-90.0 <= latitude <= 90.0 and -180.0 <= longitude <= 180.0) or latitude == longitude == 0.0:
+        return None, None
+    return latitude, longitude
+
+
+def _degrees(raw: msgspec.Raw) -> float:
+    """A number, or a number as text; raises ValueError on anything else."""
+    return float(bytes(raw).strip().strip(b'"').decode(errors="replace"))
+
+
+def _salvaged(payload: bytes) -> Iterator[bytes | DeadLetter]:
+    """The whole records of a payload that is no JSON list, and the bytes between them as letters."""
+    if _is_json(payload):
+        yield dead_letter(Reason.NOT_A_READING, payload)
+        return
+    text = payload.decode("utf-8", errors="surrogateescape")
+    done = 0
+    for start, end in _whole_records(text):
+        yield from _letter_of_rest(text[done:start], Reason.NOT_JSON)
+        yield _bytes(text[start:end])
+        done = end
+    is_closed = text.rstrip().endswith("]")
+    yield from _letter_of_rest(text[done:], Reason.NOT_JSON if is_closed else Reason.TRUNCATED_PAYLOAD)
+
+
+def _whole_records(text: str) -> Iterator[tuple[int, int]]:
+    """Start and end of each object that has `sensordatavalues`; gives up after `FAILURES_MAX` others."""
+    decoder = json.JSONDecoder()
+    at, failures = 0, 0
+    while failures < FAILURES_MAX and (found := _OPENING.search(text, at)):
+        start = found.end() - 1
+        try:
+            record, end = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            record, end = None, start
+        if isinstance(record, dict) and "sensordatavalues" in record:
+            yield start, end
+            at = end
+        else:
+            failures += 1
+            at = start + 1
+
+
+def _letter_of_rest(rest: str, reason: Reason) -> Iterator[DeadLetter]:
+    """A letter of what is more than the list's own brackets and commas."""
+    meant = rest.strip(" \t\r\n,[]")
+    if meant:
+        yield dead_letter(reason, _bytes(meant))
+
+
+def _is_json(payload: bytes) -> bool:
+    try:
+        json.loads(payload)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", errors="surrogateescape")

@@ -1,0 +1,138 @@
+"""One poll: fetch, parse, publish what is new, and only then remember it."""
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+
+from contracts.errors import UnavailableError
+from contracts.topics import READINGS_RAW
+from runtime.clock import Clock
+from runtime.log_interfaces import Publisher
+from scraper.memory import Memory, PublishedIds, added, refusal_id
+from scraper.metrics import Metrics
+from scraper.parsing import Parsed, Reading, parsed_payload
+from scraper.places import Places
+from scraper.publishing import publish_letters, publish_readings, totals_of
+
+log = structlog.get_logger()
+
+
+class Source(Protocol):
+    """Where payloads come from."""
+
+    def fetch(self) -> bytes | None:
+        """The feed's bytes, or None where nothing changed."""
+        ...
+
+    def accept(self) -> None:
+        """What was fetched last is safe."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What one poll did; `totals` are its counts, empty where the feed had not changed."""
+
+    totals: dict[str, int]
+    payload_bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Unremembered:
+    """Totals that Redis did not confirm; the mark tells whether it took them all the same."""
+
+    totals: dict[str, int] = field(default_factory=dict)
+    mark: str = ""
+
+
+class Poller:
+    """Polls one feed; keeps what Redis could not take until it can."""
+
+    def __init__(
+        self,
+        source: Source,
+        publisher: Publisher,
+        memory: Memory,
+        *,
+        places: Places,
+        clock: Clock,
+        metrics: Metrics,
+        future_s_max: float,
+    ) -> None:
+        self._source, self._publisher, self._memory = source, publisher, memory
+        self._places, self._clock, self._metrics = places, clock, metrics
+        self._future_s_max = future_s_max
+        self._published = PublishedIds()
+        self._unremembered = _Unremembered()
+
+    def poll(self) -> Summary:
+        """Publish what is new; raises UnavailableError where the source or Kafka is away.
+
+        Then nothing is remembered, and the next poll does it again.
+        """
+        began_at_s, now_s = self._clock.monotonic_s(), self._clock.now_s()
+        payload = self._source.fetch()
+        if payload is None:
+            self._metrics.polls.labels("unchanged").inc()
+            return Summary({}, 0, self._clock.monotonic_s() - began_at_s)
+        parsed = parsed_payload(payload, latest_s=now_s + self._future_s_max)
+        self._published = self._known()
+        fresh, repeated = self._fresh(parsed)
+        publish_readings(fresh.readings, READINGS_RAW, self._publisher, self._places, now_s=now_s)
+        publish_letters(fresh.letters, self._publisher, now_s=now_s)
+        self._publisher.flush()
+        totals = totals_of(published=fresh.readings, repeated=repeated, refused=fresh.letters)
+        self._remember(parsed, {**totals, "polls": 1}, now_s=now_s)
+        self._source.accept()
+        self._count(totals, len(payload))
+        return Summary(totals, len(payload), self._clock.monotonic_s() - began_at_s)
+
+    def _known(self) -> PublishedIds:
+        """What Redis knows, and what we know where Redis could not be told or does not answer."""
+        try:
+            known = self._memory.published()
+            if self._unremembered.mark and self._memory.mark() == self._unremembered.mark:
+                self._unremembered = _Unremembered()
+        except UnavailableError as error:
+            log.warning("published_ids_unreadable", error=str(error))
+            return self._published
+        return known.united(self._published) if self._unremembered.mark else known
+
+    def _fresh(self, parsed: Parsed) -> tuple[Parsed, int]:
+        """What was not published before, and how many were; also within one payload."""
+        readings: dict[int, Reading] = {}
+        for reading in parsed.readings:
+            if reading.id not in self._published:
+                readings.setdefault(reading.id, reading)
+        letters = {refusal_id(letter.original): letter for letter in parsed.letters}
+        fresh_letters = [letter for number, letter in letters.items() if number not in self._published]
+        fresh = Parsed(list(readings.values()), fresh_letters)
+        repeated = len(parsed.readings) + len(parsed.letters) - len(fresh.readings) - len(fresh.letters)
+        return fresh, repeated
+
+    def _remember(self, parsed: Parsed, totals: dict[str, int], *, now_s: float) -> None:
+        numbers = [reading.id for reading in parsed.readings]
+        numbers += [refusal_id(letter.original) for letter in parsed.letters]
+        self._published = self._published.with_seen(numbers, now_s=now_s)
+        waiting = _Unremembered(added(self._unremembered.totals, totals), uuid.uuid4().hex)
+        try:
+            self._memory.remember(self._published, waiting.totals, mark=waiting.mark)
+        except UnavailableError as error:
+            log.warning("poll_not_remembered", error=str(error))
+            self._metrics.unremembered_polls.inc()
+            self._unremembered = waiting
+        else:
+            self._unremembered = _Unremembered()
+
+    def _count(self, totals: dict[str, int], payload_bytes: int) -> None:
+        self._metrics.polls.labels("done").inc()
+        self._metrics.payload_bytes.inc(payload_bytes)
+        self._metrics.last_poll_at_s.set(self._clock.now_s())
+        for outcome in ("published", "repeated", "refused"):
+            self._metrics.readings.labels(outcome).inc(totals[outcome])
+        for name, count in totals.items():
+            if name.startswith("refused_"):
+                self._metrics.refused.labels(name.removeprefix("refused_")).inc(count)

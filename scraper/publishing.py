@@ -1,0 +1,67 @@
+"""Readings and dead letters into Kafka, with their places."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from contracts.dead_letters import DeadLetter
+from contracts.readings import Place, RawReading
+from contracts.topics import DEAD_LETTERS, Topic
+from runtime.clock import iso_utc
+from runtime.log_interfaces import Publisher
+from scraper.parsing import Reading
+from scraper.places import Places
+
+
+def publish_readings(
+    readings: Sequence[Reading],
+    topic: Topic[RawReading],
+    publisher: Publisher,
+    places: Places,
+    *,
+    now_s: float,
+) -> None:
+    """Hand the readings over with their places; they are written only after a flush."""
+    fetched_at = iso_utc(now_s)
+    for reading, place in zip(readings, _places(readings, places), strict=True):
+        publisher.publish(
+            topic.name,
+            topic.encode(RawReading(record=reading.record, place=place, fetched_at=fetched_at)),
+            key=str(reading.sensor_id),
+            timestamp_ms=reading.observed_at_s * 1000,
+        )
+
+
+def publish_letters(letters: Iterable[DeadLetter], publisher: Publisher, *, now_s: float) -> None:
+    """Hand the dead letters over; they are written only after a flush."""
+    for letter in letters:
+        publisher.publish(
+            DEAD_LETTERS.name, DEAD_LETTERS.encode(letter), key=None, timestamp_ms=int(now_s * 1000)
+        )
+
+
+def totals_of(
+    *, published: Sequence[Reading], repeated: int, refused: Sequence[DeadLetter]
+) -> dict[str, int]:
+    """The counts of one poll or chunk: fetched = published + repeated + refused."""
+    by_reason = Counter(letter.reason for letter in refused)
+    return {
+        "fetched": len(published) + repeated + len(refused),
+        "published": len(published),
+        "repeated": repeated,
+        "refused": len(refused),
+        "values_published": sum(reading.values for reading in published),
+        "values_ignored": sum(reading.ignored for reading in published),
+        **{f"refused_{reason}": count for reason, count in by_reason.items()},
+    }
+
+
+def _places(readings: Sequence[Reading], places: Places) -> list[Place | None]:
+    positions = [_position(reading) for reading in readings]
+    found = iter(places.of([position for position in positions if position is not None]))
+    return [None if position is None else next(found) for position in positions]
+
+
+def _position(reading: Reading) -> tuple[float, float] | None:
+    if reading.latitude is None or reading.longitude is None:
+        return None
+    return reading.latitude, reading.longitude

@@ -1,0 +1,95 @@
+"""sensor.community over HTTP, politely: who we are, only what is new, gzip, limits, patience."""
+
+import email.utils
+import time
+from importlib.metadata import version
+
+import requests
+
+from contracts.errors import UnavailableError
+from scraper.settings import Settings
+
+CHUNK_BYTES = 256 * 1024
+RETRY_AFTER_S_MAX = 15 * 60.0
+
+
+class AskedToWaitError(UnavailableError):
+    """The service asked for a pause of `seconds`."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = min(seconds, RETRY_AFTER_S_MAX)
+
+
+class SensorCommunitySource:
+    """The feed of the last five minutes; remembers what it saw last and asks only for newer."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._url = settings.source_url
+        self._timeout_s = (settings.connect_timeout_s, settings.read_timeout_s)
+        self._bytes_max = settings.payload_bytes_max
+        self._session = requests.Session()
+        contact = f" (+{settings.contact})" if settings.contact else ""
+        self._session.headers["User-Agent"] = f"Luftstrom/{version('luftstrom')}{contact}"
+        self._session.headers["Accept-Encoding"] = "gzip"
+        self._conditions: dict[str, str] = {}
+        self._offered: dict[str, str] = {}
+
+    def fetch(self) -> bytes | None:
+        """The feed's bytes, unpacked; None where it has not changed since the last `accept`.
+
+        Raises UnavailableError where there is no whole answer, AskedToWaitError where we are to wait.
+        """
+        try:
+            with self._session.get(
+                self._url, headers=self._conditions, timeout=self._timeout_s, stream=True
+            ) as answer:
+                return self._payload(answer)
+        except requests.RequestException as error:
+            raise UnavailableError(f"no answer from {self._url}: {error}") from error
+
+    def accept(self) -> None:
+        """What was fetched last is safe: from now on ask only for newer."""
+        self._conditions = self._offered
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._session.close()
+
+    def _payload(self, answer: requests.Response) -> bytes | None:
+        if answer.status_code == requests.codes.not_modified:
+            return None
+        if answer.status_code != requests.codes.ok:
+            message = f"{self._url} answered {answer.status_code}"
+            wait_s = _retry_after_s(answer.headers.get("Retry-After"), now_s=time.time())
+            raise UnavailableError(message) if wait_s is None else AskedToWaitError(message, wait_s)
+        parts: list[bytes] = []
+        size = 0
+        for part in answer.iter_content(CHUNK_BYTES):
+            size += len(part)
+            if size > self._bytes_max:
+                raise UnavailableError(
+                    f"{self._url} sends more than {self._bytes_max} bytes (SCRAPER_PAYLOAD_BYTES_MAX)"
+                )
+            parts.append(part)
+        if not size:
+            raise UnavailableError(f"{self._url} sent an empty answer")
+        self._offered = _conditions(answer)
+        return b"".join(parts)
+
+
+def _conditions(answer: requests.Response) -> dict[str, str]:
+    headers = {"If-None-Match": "ETag", "If-Modified-Since": "Last-Modified"}
+    return {ours: answer.headers[theirs] for ours, theirs in headers.items() if theirs in answer.headers}
+
+
+def _retry_after_s(value: str | None, *, now_s: float) -> float | None:
+    """Seconds to wait, from the header's number or date; None without one."""
+    if not value:
+        return None
+    if value.isdigit():
+        return float(value)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - now_s)
+    except ValueError:
+        return None

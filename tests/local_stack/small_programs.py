@@ -1,0 +1,58 @@
+"""Small stand-ins for the stack's processes, under a real supervisord."""
+
+import sys
+import time
+from contextlib import contextmanager
+
+import psutil
+
+from local_stack.programs import Program
+from local_stack.settings import Settings
+from local_stack.stack import down
+from local_stack.supervision import MARK, Supervisor
+
+WAITS = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); signal.pause()"
+IGNORES_TERM = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: signal.pause()"
+
+
+def a_program(name, code=WAITS, **given):
+    command = [sys.executable, "-c", code.replace("\n", "; exec('''\n") + ("\n''')" if "\n" in code else "")]
+    return Program(name=name, command=command, require_ready=lambda: None, port_by_setting={}, **given)
+
+
+@contextmanager
+def supervised(folder, *programs):
+    """A supervisord that keeps these programs, all of them running."""
+    settings = Settings(data_dir=folder)
+    supervisor = Supervisor(settings)
+    try:
+        supervisor.start(programs)
+        for program in programs:
+            supervisor.start_program(program.name)
+        wait_until(lambda: all(pid_of(supervisor, program.name) for program in programs))
+        yield settings, supervisor
+    finally:
+        down(settings)
+
+
+def pid_of(supervisor, name):
+    return supervisor.programs()[name]["pid"]
+
+
+def processes_marked(folder):
+    """Every process on this machine that belongs to the stack of this folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == str(folder):
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def wait_until(is_so, *, limit_s=10.0):
+    ends_at_s = time.monotonic() + limit_s
+    while not is_so():
+        assert time.monotonic() < ends_at_s, f"not so within {limit_s} s"
+        time.sleep(0.05)
