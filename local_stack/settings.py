@@ -10,6 +10,8 @@ from pydantic_settings import SettingsConfigDict
 from runtime.settings import RoomSettings
 
 LOOPBACK = "127.0.0.1"
+# They mean something else in the configuration files of supervisord and Kafka.
+FORBIDDEN_IN_FOLDER = set('%;,"\\')
 
 
 def cache_dir() -> Path:
@@ -91,7 +93,10 @@ class Settings(RoomSettings):
     @classmethod
     def _whole(cls, folder: Path) -> Path:
         """The processes are started elsewhere, and are known by this path."""
-        return folder.expanduser().absolute()
+        whole = folder.expanduser().absolute()
+        if FORBIDDEN_IN_FOLDER & set(str(whole)):
+            raise ValueError(f"a folder whose path has none of {' '.join(sorted(FORBIDDEN_IN_FOLDER))}")
+        return whole
 
     @model_validator(mode="after")
     def _has_token_for_influx(self) -> Self:

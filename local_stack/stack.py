@@ -29,7 +29,7 @@ LEFTOVER_AFTER_STOP_LIMIT_S = 1.0
 STOP_ORDER = (("scraper", "recording"), ("split", "collector"), ("kafka", "influxd", "valkey"))
 STOP_LIMIT_S = 12.0
 # With the two limits after it, all of it ends within 20 s, whatever hangs.
-STOP_ALL_LIMIT_S = 15.0
+STOP_ALL_LIMIT_S = 13.0
 SHUTDOWN_LIMIT_S = 2.5
 # As our rooms (JSON lines), Kafka and Flink (log4j), InfluxDB (logfmt) and Python write one.
 ERROR_MARKS = ('"level": "error"', '"level": "critical"', " ERROR ", " FATAL ", "lvl=error", "Error: ")

@@ -88,7 +88,7 @@ def split_lag(bootstrap_servers: str) -> int | None:
     try:
         committed = admin.list_group_offsets(SPLIT_GROUP)[SPLIT_GROUP]
         ends = admin.list_partition_offsets(dict.fromkeys(committed, OffsetSpec.LATEST))
-        return sum(ends[partition].offset - offset.offset for partition, offset in committed.items())
+        return sum(int(ends[partition].offset - each.offset) for partition, each in committed.items())
     except KafkaError:
         return None
     finally:

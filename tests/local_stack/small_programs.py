@@ -11,12 +11,14 @@ from local_stack.settings import Settings
 from local_stack.stack import down
 from local_stack.supervision import MARK, Supervisor
 
-WAITS = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); signal.pause()"
-IGNORES_TERM = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: signal.pause()"
+# One line each, as supervisord's configuration wants it.
+WAITS = "import signal; signal.pause()"
+IGNORES_TERM = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+ENDS_AT_ONCE = "raise SystemExit(1)"
 
 
 def a_program(name, code=WAITS, **given):
-    command = [sys.executable, "-c", code.replace("\n", "; exec('''\n") + ("\n''')" if "\n" in code else "")]
+    command = [sys.executable, "-c", code]
     return Program(name=name, command=command, require_ready=lambda: None, port_by_setting={}, **given)
 
 
