@@ -109,7 +109,7 @@ def _build_environment(scratch: Path) -> dict[str, str]:
         "CGO_ENABLED": "1",
         "GOCACHE": str(scratch / "go-build"),
         "GOMODCACHE": str(scratch / "go-modules"),
-        "GOFLAGS": "-mod=mod -modcacherw",
+        "GOFLAGS": "-mod=readonly -modcacherw",
         # flux denies warnings, and newer compilers have new ones.
         "RUSTFLAGS": "--cap-lints warn",
     }

@@ -42,7 +42,7 @@ def a_settings(folder, **given):
 
 
 def shift_s(settings):
-    """Seconds from a record's own time to the time it is played at: the first one a second after the start."""
+    """Seconds from a record's own time to its time in the feed: the first is a second after the start."""
     first = records_of(settings.recording)[0]
     return settings.recording_starts_at_s - (observed_at_s(first) - 1)
 
