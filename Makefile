@@ -55,7 +55,7 @@ test: setup ## every test, on real servers
 	@$(BIN)/python -m pytest -q
 
 bench: setup ## measure each stage
-	@for script in benchmarks/*.py; do $(BIN)/python $$script; done
+	@for name in whole_stack collector_throughput; do echo "# $$name"; $(BIN)/python -m benchmarks.$$name; done
 
 docs: packages ## test the docs: rooms, settings, topics, commands
 	@$(BIN)/python -m pytest -q tests/architecture

@@ -20,11 +20,15 @@ from local_stack.valkey import require_valkey, valkey_command
 RECORDING_LEAD_S = 300
 MINUTE_S = 60
 HTTP_TIMEOUT_S = 2.0
+LIVE_REMEDY = "Check the network, or play a recording instead: luftstrom up --recording aberdeen-2019-05-12."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """One child process. `port_by_setting` are the ports that it listens on."""
+    """One child process.
+
+    `port_by_setting` are the ports that it listens on; `remedy` is what to do where it does not get ready.
+    """
 
     name: str
     command: list[str]
@@ -33,6 +37,7 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     start_limit_s: float = 30.0
     stop_limit_s: int = 10
+    remedy: str = ""
 
     @property
     def port(self) -> int:
@@ -188,6 +193,7 @@ def _scraper(settings: Settings) -> Program:
         },
         require_ready=lambda: _require_ok(f"http://{LOOPBACK}:{settings.scraper_metrics_port}/readyz"),
         port_by_setting={"scraper_metrics_port": settings.scraper_metrics_port},
+        remedy=LIVE_REMEDY if url is None else "",
     )
 
 

@@ -28,7 +28,12 @@ def _default_data_dir() -> Path:
 
 def environment_of_children() -> dict[str, str]:
     """The little that a child process gets of our environment."""
-    names = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "JAVA_HOME", "XDG_CACHE_HOME", "LUFTSTROM_CACHE")
+    names = (
+        "PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "JAVA_HOME", "XDG_CACHE_HOME", "LUFTSTROM_CACHE",
+        # Of a network that has its own way out.
+        "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+        "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE",
+    )  # fmt: skip
     return {name: os.environ[name] for name in names if name in os.environ}
 
 

@@ -185,7 +185,7 @@ def _wait_for(program: Program, supervisor: Supervisor) -> None:
         log = supervisor.settings.logs_dir / f"{program.name}.log"
         last = _last_error(log)
         raise UnavailableError(
-            f"{program.name} did not get ready: {error}. Its log is {log}"
+            f"{program.name} did not get ready: {error}. {program.remedy}\nIts log is {log}"
             + (f"; it said last: {last}" if last else "")
         ) from error
 

@@ -1,5 +1,6 @@
 """What a person sees: tables and errors on the terminal."""
 
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,8 +19,10 @@ from luftstrom.reconciliation import Reconciliation
 if TYPE_CHECKING:
     from luftstrom.overview import Overview
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+WIDTH_WITHOUT_TERMINAL = 120
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 MIB = 1024 * 1024
 TEXT_MAX = 60
@@ -35,7 +38,7 @@ def show_error(message: str) -> None:
 
 def show_line(message: str) -> None:
     """One line of what is going on."""
-    out.print(escape(message))
+    out.print(escape(message), soft_wrap=True)
 
 
 class Bar:
@@ -111,7 +114,7 @@ def show_air(places: Sequence[PlaceAir]) -> None:
     out.print(table)
     if len(places) > PLACES_SHOWN:
         out.print(f"and {len(places) - PLACES_SHOWN} more places")
-    out.print("Median of each sensor's latest undoubted value within the hour; indicative sensors.")
+    show_line("Median of each sensor's latest undoubted value within the hour; indicative sensors.")
 
 
 def show_reconciliation(reconciliation: Reconciliation) -> None:
@@ -124,14 +127,16 @@ def show_reconciliation(reconciliation: Reconciliation) -> None:
     door = reconciliation.door
     out.print(
         f"readings: {door.fetched:,} fetched = {door.published:,} published + {door.repeated:,} repeated "
-        f"+ {door.refused:,} refused  {_mark(door.closes)}"
+        f"+ {door.refused:,} refused  {_mark(door.closes)}",
+        soft_wrap=True,
     )
     reasons = ", ".join(f"{reason} {n:,}" for reason, n in reconciliation.set_aside_by_reason.items())
     out.print(
         f"values:   {door.values_published:,} published = {reconciliation.stored:,} stored "
         f"+ {reconciliation.set_aside:,} set aside{f' ({reasons})' if reasons else ''} "
         f"+ {door.values_ignored:,} ignored + {reconciliation.on_the_way:,} on the way  "
-        f"{_mark(reconciliation.on_the_way == 0)}"
+        f"{_mark(reconciliation.on_the_way == 0)}",
+        soft_wrap=True,
     )
 
 

@@ -14,7 +14,7 @@ import requests
 from contracts.errors import UnavailableError
 from local_stack.install.cache import GIB, Tell, put_in_place, require_space, scratch_beside
 
-VERSION = "2.9.1"
+VERSION, UNFIT_VERSION = "2.9.1", "2.9.0"
 RELEASE_URL = f"https://download.influxdata.com/influxdb/releases/influxdb2-{VERSION}_linux_amd64.tar.gz"
 RELEASE_SHA256 = "762e4fc825c4386e0c5138e7c3f91fc778081db2bada1ec47066e786bf55d9ff"
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 5, 60
@@ -26,7 +26,7 @@ TOOLCHAIN = ("go", "cargo", "cc", "pkg-config")
 
 def install_influxd(cache: Path, tell: Tell) -> Path:
     """The path of an influxd 2; raises UnavailableError naming every way to get one."""
-    on_path = _on_path()
+    on_path = _on_path(tell)
     if on_path:
         return on_path
     target = cache / "influxd" / VERSION / "influxd"
@@ -42,13 +42,16 @@ def install_influxd(cache: Path, tell: Tell) -> Path:
     return target
 
 
-def _on_path() -> Path | None:
+def _on_path(tell: Tell) -> Path | None:
     found = shutil.which("influxd")
     if found is None:
         return None
     version = subprocess.run(
         [found, "version"], capture_output=True, text=True, check=False, timeout=30
     ).stdout
+    if f"{UNFIT_VERSION} " in version:
+        tell(f"{found} is {UNFIT_VERSION}, whose compactions can stall; taking {VERSION} instead")
+        return None
     return Path(found) if " 2." in version or " v2." in version else None
 
 

