@@ -9,12 +9,27 @@ import psutil
 
 from contracts.errors import UnavailableError
 from local_stack.ports import is_free
-from local_stack.programs import Program
+from local_stack.programs import Program, source_url
+from local_stack.recordings import recording_path
 from local_stack.settings import Settings
-from runtime.settings import environment_name
+from runtime.settings import environment_name, read_settings
+from scraper.settings import Settings as ScraperSettings
 
 GIB = 1024**3
 DATA_BYTES = GIB
+
+
+def require_source(settings: Settings) -> None:
+    """Raise BadInputError where there is no such recording, SettingsError where the scraper would refuse."""
+    if settings.source == "recording":
+        recording_path(settings.recording)
+    read_settings(
+        ScraperSettings,
+        kafka_bootstrap_servers=settings.kafka_address,
+        redis_url=settings.redis_address,
+        source_url=source_url(settings),
+        poll_interval_s=settings.poll_interval_s,
+    )
 
 
 def require_free_ports(programs: Iterable[Program]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from contracts.errors import UnavailableError
-from local_stack.checks import require_data_folder, require_free_ports, starting_alone
+from local_stack.checks import require_data_folder, require_free_ports, require_source, starting_alone
 from local_stack.install import Installed, install
 from local_stack.kafka import prepare_kafka
 from local_stack.programs import Program, servers, services
@@ -53,8 +53,10 @@ class ProcessStatus:
 def up(settings: Settings, tell: Tell) -> None:
     """Start the stack and wait until all of it is ready.
 
-    Raises UnavailableError with the remedy; whatever was started is stopped again then, and on Ctrl-C.
+    Raises UnavailableError, BadInputError or SettingsError with the remedy; whatever was started is stopped
+    again then, and on Ctrl-C.
     """
+    require_source(settings)
     require_data_folder(settings)
     with starting_alone(settings):
         _require_none_running(Supervisor(settings))

@@ -92,7 +92,7 @@ def reconcile(as_json: AsJson = False) -> None:
 @app.command(name="dead-letters")
 def dead_letters(
     reason: Annotated[str | None, typer.Option(help="Only this reason, for example not_a_number.")] = None,
-    limit: Annotated[int, typer.Option(help="Show at most so many; the count covers all.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most so many; the count covers all.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """List what was set aside: the reason, where it was read, and the original bytes."""

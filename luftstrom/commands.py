@@ -1,6 +1,7 @@
 """What the commands do; how it looks is in `screen`."""
 
 from contracts.dead_letters import DeadLetter
+from contracts.errors import UnavailableError
 from local_stack import stack
 from local_stack.programs import recording_starts_at_s
 from local_stack.settings import LOOPBACK, Settings
@@ -10,7 +11,7 @@ from luftstrom.connections import connections
 from luftstrom.demo import play_history, settled
 from luftstrom.overview import Overview, Row, collector_lag, freshness_s, split_lag
 from luftstrom.reconciliation import Reconciliation
-from runtime.settings import read_settings
+from runtime.settings import environment_name, read_settings
 
 DEMO_RECORDING = "aberdeen-2019-05-12"
 
@@ -41,21 +42,19 @@ def stack_overview() -> Overview:
         "split": split_lag(settings.kafka_address),
         "collector": collector_lag(f"http://{LOOPBACK}:{settings.collector_metrics_port}/metrics"),
     }
-    with connections(settings) as connected:
-        fresh = freshness_s(connected.influx)
     rows = tuple(Row.of(process, lags.get(process.name)) for process in processes)
-    return Overview(rows=rows, freshness_s=fresh, logs_dir=settings.logs_dir)
+    return Overview(rows=rows, freshness_s=_freshness_s(settings), logs_dir=settings.logs_dir)
 
 
 def reconciliation_now() -> Reconciliation:
     """Both ends of the pipeline as they are now."""
-    with connections(read_settings(Settings)) as connected:
+    with connections(_settings_of_running_stack()) as connected:
         return connected.ledger.reconciliation()
 
 
 def dead_letters_now() -> list[DeadLetter]:
     """Every dead letter there is."""
-    with connections(read_settings(Settings)) as connected:
+    with connections(_settings_of_running_stack()) as connected:
         return list(connected.ledger.dead_letters())
 
 
@@ -81,6 +80,25 @@ def _settings_of(recording: str | None) -> Settings:
     if recording is None:
         return read_settings(Settings)
     return read_settings(Settings, source="recording", recording=recording)
+
+
+def _settings_of_running_stack() -> Settings:
+    settings = read_settings(Settings)
+    if not stack.is_running(settings):
+        raise UnavailableError(
+            f"no stack of {settings.data_dir} runs. Start it with `luftstrom up`, "
+            f"or name the folder of one that runs in {environment_name(Settings, 'data_dir')}."
+        )
+    return settings
+
+
+def _freshness_s(settings: Settings) -> float | None:
+    try:
+        with connections(settings) as connected:
+            return freshness_s(connected.influx)
+    except UnavailableError:
+        # It is just being set up.
+        return None
 
 
 def _say_where(settings: Settings) -> None:

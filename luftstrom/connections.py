@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import redis
 
+from collector.bootstrap import READER_TOKEN
+from contracts.errors import UnavailableError
 from local_stack.settings import Settings
 from luftstrom.ledger import Ledger
 from runtime.influx_store import InfluxReader
@@ -28,9 +30,12 @@ class Connections:
 
 @contextmanager
 def connections(settings: Settings) -> Iterator[Connections]:
-    """Connect to the parts of the stack of these settings; nothing is asked of them before it is needed."""
+    """Connect to the parts of the stack of these settings; nothing is asked of them before it is needed.
+
+    Raises UnavailableError where the stack was never set up.
+    """
+    token = _reader_token(settings)
     redis_client = connect_redis(settings.redis_address)
-    token = (settings.secrets_dir / "reader.token").read_text().strip()
     try:
         yield Connections(
             kafka_bootstrap_servers=settings.kafka_address,
@@ -39,3 +44,14 @@ def connections(settings: Settings) -> Iterator[Connections]:
         )
     finally:
         redis_client.close()
+
+
+def _reader_token(settings: Settings) -> str:
+    path = settings.secrets_dir / READER_TOKEN
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise UnavailableError(
+            f"no token for InfluxDB in {path} ({error.strerror}): the stack is not set up yet. "
+            "Wait for `luftstrom up` to end, or start it anew."
+        ) from error

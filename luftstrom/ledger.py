@@ -6,16 +6,20 @@ from dataclasses import dataclass
 
 import redis
 from kafka import KafkaConsumer
+from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
 from contracts.dead_letters import DeadLetter
+from contracts.errors import UnavailableError
 from contracts.measures import MEASURES
 from contracts.stored import AIR, LIVE_BUCKET
 from contracts.topics import DEAD_LETTERS, MEASURE_TOPICS
 from luftstrom.reconciliation import Door, Reconciliation
 from runtime.influx_store import InfluxReader
+from runtime.redis_client import redis_errors
 
 DOORS = ("live", "archive")
+BOOTSTRAP_TIMEOUT_MS = 5_000
 MEASURE_TOPIC_NAMES = frozenset(topic.name for topic in MEASURE_TOPICS.values())
 
 
@@ -42,7 +46,8 @@ class Ledger:
         """What both doors of the scraper counted."""
         total = Door()
         for name in DOORS:
-            totals: Mapping[bytes, bytes] = self.redis_client.hgetall(f"scraper:totals:{name}")  # type: ignore[assignment]
+            with redis_errors():
+                totals: Mapping[bytes, bytes] = self.redis_client.hgetall(f"scraper:totals:{name}")  # type: ignore[assignment]
             total += Door.from_totals(totals)
         return total
 
@@ -77,12 +82,25 @@ def without_repeats(letters: Iterable[DeadLetter]) -> Iterator[DeadLetter]:
 
 
 def read_dead_letters(bootstrap_servers: str) -> Iterator[DeadLetter]:
-    """Every dead letter from the first to the end of the topic as it is now."""
+    """Every dead letter from the first to the end of the topic as it is now.
+
+    Raises UnavailableError where the broker does not answer.
+    """
+    try:
+        yield from _read_dead_letters(bootstrap_servers)
+    except KafkaError as error:
+        raise UnavailableError(
+            f"the dead letters cannot be read from {bootstrap_servers}: {error!r}"
+        ) from error
+
+
+def _read_dead_letters(bootstrap_servers: str) -> Iterator[DeadLetter]:
     consumer = KafkaConsumer(
         bootstrap_servers=bootstrap_servers.split(","),
         isolation_level="read_committed",
         enable_auto_commit=False,
         auto_offset_reset="earliest",
+        bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
     )
     try:
         partitions = [TopicPartition(DEAD_LETTERS.name, number) for number in range(DEAD_LETTERS.partitions)]

@@ -74,7 +74,10 @@ def progress_bar(label: str, *, unit: str) -> Iterator[Bar]:
 
 
 def show_status(overview: "Overview") -> None:
-    """A row a process, then how fresh the air is."""
+    """A row a process, then how fresh the air is; one line where nothing runs."""
+    if not overview.rows:
+        show_line(f"nothing runs; start it with `luftstrom up`. Logs of earlier runs: {overview.logs_dir}")
+        return
     table = Table("process", "state", "port", "memory", "up for", "restarts", "lag", "last error")
     for row in overview.rows:
         table.add_row(
@@ -85,7 +88,7 @@ def show_status(overview: "Overview") -> None:
             _duration(row.uptime_s),
             str(row.restarts),
             "" if row.lag is None else f"{row.lag:,}",
-            escape((row.last_error or "")[:TEXT_MAX]),
+            _shown((row.last_error or "")[:TEXT_MAX]),
         )
     out.print(table)
     total = sum(row.pss_bytes or 0 for row in overview.rows)
@@ -107,7 +110,7 @@ def show_air(places: Sequence[PlaceAir]) -> None:
     for place in places[:PLACES_SHOWN]:
         values = (place.value_by_measure.get(measure.name) for measure in measures)
         table.add_row(
-            escape(f"{place.city}, {place.country}"),
+            _shown(", ".join(part for part in (place.city, place.country) if part) or "unknown place"),
             str(place.sensors),
             *("" if value is None else f"{value:.1f}" for value in values),
         )
@@ -160,10 +163,11 @@ def show_dead_letters(letters: Sequence[DeadLetter], *, limit: int) -> None:
     """The newest letters, and how many there are of each reason."""
     table = Table("reason", "read from", "sensor", "original")
     for letter in letters[-limit:]:
-        table.add_row(letter.reason, _source(letter), str(letter.sensor_id or ""), escape(_text(letter)))
+        sensor = "" if letter.sensor_id is None else str(letter.sensor_id)
+        table.add_row(_shown(letter.reason), _shown(_source(letter)), sensor, _shown(_text(letter)))
     out.print(table)
     counts = Counter(letter.reason for letter in letters)
-    out.print(", ".join(f"{reason} {count:,}" for reason, count in counts.most_common()) or "no dead letters")
+    show_line(", ".join(f"{reason} {count:,}" for reason, count in counts.most_common()) or "no dead letters")
 
 
 def dead_letter_as_json(letter: DeadLetter) -> dict[str, Any]:
@@ -186,6 +190,11 @@ def _source(letter: DeadLetter) -> str:
 def _text(letter: DeadLetter) -> str:
     text = letter.original[: 2 * TEXT_MAX].decode(errors="replace")
     return text if len(text) <= TEXT_MAX else text[:TEXT_MAX] + "…"
+
+
+def _shown(text: str) -> str:
+    """Foreign text as it may go to a terminal: no markup, no control characters, one line."""
+    return escape("".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text))
 
 
 def _mark(closes: bool) -> str:

@@ -61,7 +61,7 @@ class Recording:
 
         Raises BadInputError naming the file and the remedy if it is missing, cut short, damaged or empty.
         """
-        path = _path(str(name_or_path))
+        path = recording_path(str(name_or_path))
         try:
             with _open(path) as file:
                 return cls(path.name.removesuffix(".xz").removesuffix(".jsonl"), file)
@@ -137,6 +137,22 @@ def recording_names() -> list[str]:
     return sorted(path.name.removesuffix(SUFFIX) for path in FOLDER.glob(f"*{SUFFIX}"))
 
 
+def recording_path(name_or_path: str) -> Path:
+    """The file of a recording of this folder by its name, or of any by its path.
+
+    Raises BadInputError naming the remedy where there is none.
+    """
+    packaged = FOLDER / f"{name_or_path}{SUFFIX}"
+    path = packaged if packaged.is_file() else Path(name_or_path)
+    if not path.is_file():
+        raise BadInputError(
+            "recording",
+            f"{name_or_path} is neither a file nor one of {', '.join(recording_names())}; "
+            f"name one of these, or the path of a {SUFFIX} file",
+        )
+    return path
+
+
 class _Value(msgspec.Struct):
     id: int | None = None
 
@@ -184,18 +200,6 @@ def _timestamp(unix_s: int) -> str:
 
 def _open(path: Path) -> BinaryIO:
     return cast("BinaryIO", lzma.open(path)) if path.suffix == ".xz" else path.open("rb")
-
-
-def _path(name_or_path: str) -> Path:
-    packaged = FOLDER / f"{name_or_path}{SUFFIX}"
-    path = packaged if packaged.is_file() else Path(name_or_path)
-    if not path.is_file():
-        raise BadInputError(
-            "recording",
-            f"{name_or_path} is neither a file nor one of {', '.join(recording_names())}; "
-            f"name one of these, or the path of a {SUFFIX} file",
-        )
-    return path
 
 
 def _bad(what: str, problem: str) -> BadInputError:

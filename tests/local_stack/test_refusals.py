@@ -69,9 +69,12 @@ def test_the_right_to_start_ends_with_the_process_that_held_it(tmp_path):
     code = "import sys, fcntl; fcntl.flock(open(sys.argv[1], 'w'), fcntl.LOCK_EX)"
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "start.lock")], check=True)
 
-    with starting_alone(settings), (tmp_path / "start.lock").open() as lock:
-        with pytest.raises(BlockingIOError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with (
+        starting_alone(settings),
+        (tmp_path / "start.lock").open() as lock,
+        pytest.raises(BlockingIOError),
+    ):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_a_data_folder_that_cannot_be_made_is_refused(tmp_path):
