@@ -33,7 +33,7 @@ STEPS_WITHOUT_TERMINAL = 10
 
 def show_error(message: str) -> None:
     """One message on standard error."""
-    err.print(f"[bold red]error:[/] {escape(message)}")
+    err.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
 
 
 def show_line(message: str) -> None:
@@ -98,7 +98,7 @@ def show_status(overview: "Overview") -> None:
         else f"newest value {overview.freshness_s:,.0f} s old"
     )
     out.print(f"memory {total / MIB:,.0f} MiB in all · {fresh}")
-    out.print(f"logs in {overview.logs_dir}")
+    show_line(f"logs in {overview.logs_dir}")
 
 
 def show_air(places: Sequence[PlaceAir]) -> None:

@@ -1,10 +1,13 @@
 """Settings: one frozen object a room, read once, at start, from its environment variables."""
 
 import sys
-from typing import NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 SETTINGS_EXIT_CODE = 2
 
@@ -45,11 +48,15 @@ def environment_name(settings: type[RoomSettings], field: str) -> str:
 
 
 def _explained(settings: type[RoomSettings], error: ValidationError) -> str:
-    lines = []
-    for problem in error.errors():
-        field = str(problem["loc"][0]) if problem["loc"] else ""
-        about = settings.model_fields[field].description if field in settings.model_fields else None
-        name = environment_name(settings, field) if field else "the settings together"
-        what = "is not set" if problem["type"] == "missing" else f"is wrong: {problem['msg']}"
-        lines.append(f"{name} {what}{f' ({about})' if about else ''}. Set it in the environment.")
-    return "\n".join(lines)
+    return "\n".join(_line(settings, problem) for problem in error.errors())
+
+
+def _line(settings: type[RoomSettings], problem: "ErrorDetails") -> str:
+    message = problem["msg"].removeprefix("Value error, ")
+    if not problem["loc"]:
+        return f"{message}."  # about several fields; it names them itself
+    field = str(problem["loc"][0])
+    about = settings.model_fields[field].description if field in settings.model_fields else None
+    what = "is not set" if problem["type"] == "missing" else f"is wrong: {message}"
+    name = environment_name(settings, field)
+    return f"{name} {what}{f' ({about})' if about else ''}. Set it in the environment."

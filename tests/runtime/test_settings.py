@@ -1,7 +1,7 @@
 """Settings are read once, and what is missing is named."""
 
 import pytest
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from runtime.settings import RoomSettings, SettingsError, read_settings
@@ -42,3 +42,20 @@ def test_settings_cannot_be_changed(monkeypatch):
 
     with pytest.raises(ValueError, match="frozen"):
         read_settings(Settings).heat_s = 1.0
+
+
+class Polite(Settings):
+    @model_validator(mode="after")
+    def _be_polite(self):
+        if self.heat_s > 100.0:
+            raise ValueError("KITCHEN_HEAT_S is over 100: nobody eats charcoal")
+        return self
+
+
+def test_an_error_about_several_settings_speaks_for_itself(monkeypatch):
+    monkeypatch.setenv("KITCHEN_STOVE_URL", "http://stove")
+
+    with pytest.raises(SettingsError) as refused:
+        read_settings(Polite, heat_s=101.0)
+
+    assert str(refused.value) == "KITCHEN_HEAT_S is over 100: nobody eats charcoal."

@@ -1,0 +1,184 @@
+"""The command: help that helps, one clear message for every refusal, and nothing started by it."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from contracts.dead_letters import Reason, dead_letter
+from contracts.errors import UnavailableError
+from local_stack import stack
+from local_stack.settings import Settings
+from local_stack.supervision import leftovers
+from luftstrom import commands
+from luftstrom.__main__ import app, main
+from luftstrom.reconciliation import Door, Reconciliation
+
+ABOUT_BY_COMMAND = {
+    "up": ("Start the whole system", "--recording", "SCRAPER_CONTACT"),
+    "down": ("Stop the system", "--wipe"),
+    "status": ("Show each process", "--json", "exit code 1"),
+    "demo": ("recorded days", "Exit code 0 only if the arithmetic closes"),
+    "reconcile": ("Compare what came in with what is stored", "--json"),
+    "dead-letters": ("what was set aside", "--reason", "--limit", "--json"),
+}
+
+
+@pytest.fixture(autouse=True)
+def settings(tmp_path, monkeypatch):
+    """A data folder of no stack, and a machine on which nothing is installed or started."""
+    monkeypatch.setenv("LOCAL_STACK_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("LUFTSTROM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("SCRAPER_CONTACT", raising=False)
+    monkeypatch.setattr(stack, "install", not_to_be_called)
+    return Settings()
+
+
+def not_to_be_called(*_given):
+    pytest.fail("something was installed or started")
+
+
+@pytest.fixture
+def refused(monkeypatch, capsys, settings):
+    """What `luftstrom …` says on standard error when it refuses; nothing is left behind by it."""
+
+    def said_by(*arguments):
+        monkeypatch.setattr("sys.argv", ["luftstrom", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 2
+        assert leftovers(settings) == []
+        return capsys.readouterr().err
+
+    return said_by
+
+
+def invoked(*arguments):
+    return CliRunner().invoke(app, list(arguments), env={"COLUMNS": "300"})
+
+
+def test_the_menu_names_every_command():
+    shown = invoked("--help").output
+
+    assert {each.name or each.callback.__name__ for each in app.registered_commands} == set(ABOUT_BY_COMMAND)
+    for name in ABOUT_BY_COMMAND:
+        assert f" {name} " in shown
+
+
+@pytest.mark.parametrize("command", ABOUT_BY_COMMAND)
+def test_every_command_has_help_that_says_what_it_does(command):
+    result = invoked(command, "--help")
+
+    assert result.exit_code == 0
+    for text in ABOUT_BY_COMMAND[command]:
+        assert text in result.output
+
+
+def test_a_status_without_a_stack_says_that_nothing_runs():
+    result = invoked("status")
+
+    assert result.exit_code == 1
+    assert "nothing runs" in result.output
+    assert "luftstrom up" in result.output
+
+
+def test_a_status_without_a_stack_as_json_is_not_well():
+    result = invoked("status", "--json")
+
+    assert result.exit_code == 1
+    assert not json.loads(result.output)["is_well"]
+
+
+def test_down_without_a_stack_says_so_and_is_no_error():
+    result = invoked("down")
+
+    assert result.exit_code == 0
+    assert result.output == "nothing was running\n"
+
+
+@pytest.mark.parametrize("command", ["reconcile", "dead-letters"])
+def test_a_question_to_a_stack_that_does_not_run_names_the_remedy(refused, settings, command):
+    said = refused(command)
+
+    assert f"no stack of {settings.data_dir} runs" in said
+    assert "luftstrom up" in said
+    assert "LOCAL_STACK_DATA_DIR" in said
+    assert said.count("\n") == 1
+
+
+def test_the_live_network_without_a_contact_is_refused_before_anything_is_made(refused, settings):
+    said = refused("up")
+
+    assert "SCRAPER_CONTACT" in said
+    assert "recording" in said
+    assert not settings.data_dir.exists()
+
+
+def test_the_live_network_is_not_polled_too_often(refused, monkeypatch):
+    monkeypatch.setenv("SCRAPER_CONTACT", "air@example.org")
+    monkeypatch.setenv("LOCAL_STACK_POLL_INTERVAL_S", "5")
+
+    assert "POLL_INTERVAL_S is under 60" in refused("up")
+
+
+def test_a_recording_needs_no_contact(monkeypatch):
+    class GoesOn(Exception):  # noqa: N818 - no error: the checks were passed
+        pass
+
+    def install(_tell):
+        raise GoesOn
+
+    monkeypatch.setattr(stack, "install", install)
+    with pytest.raises(GoesOn):
+        commands.start("aberdeen-2019-05-12")
+
+
+def test_an_unknown_recording_is_refused_with_the_known_ones_before_anything_is_made(refused, settings):
+    said = refused("up", "--recording", "atlantis")
+
+    assert "atlantis" in said
+    assert "aberdeen-2019-05-12" in said
+    assert not settings.data_dir.exists()
+
+
+@pytest.mark.parametrize("command", ["up", "down", "status", "demo", "reconcile", "dead-letters"])
+def test_a_wrong_setting_is_named(refused, monkeypatch, command):
+    monkeypatch.setenv("LOCAL_STACK_KAFKA_PORT", "abc")
+
+    assert "LOCAL_STACK_KAFKA_PORT is wrong" in refused(command)
+
+
+def test_an_error_is_one_message_without_a_traceback(refused, monkeypatch):
+    def fails(**_given):
+        raise UnavailableError("the [store] is away")
+
+    monkeypatch.setattr(commands, "stop", fails)
+
+    assert refused("down") == "error: the [store] is away\n"
+
+
+def test_a_limit_of_no_dead_letters_is_refused():
+    result = invoked("dead-letters", "--limit", "0")
+
+    assert result.exit_code == 2
+    assert "--limit" in result.output
+
+
+def test_dead_letters_of_one_reason_are_chosen(monkeypatch):
+    letters = [dead_letter(Reason.NOT_JSON, b"{"), dead_letter(Reason.NOT_A_NUMBER, b"abc")]
+    monkeypatch.setattr(commands, "dead_letters_now", lambda: letters)
+    result = invoked("dead-letters", "--reason", "not_a_number", "--json")
+
+    assert [letter["original"] for letter in json.loads(result.output)] == ["abc"]
+
+
+@pytest.mark.parametrize(("stored", "exit_code"), [(2, 0), (1, 1)])
+def test_reconcile_tells_programs_by_its_exit_code(monkeypatch, stored, exit_code):
+    reconciliation = Reconciliation(
+        door=Door(values_published=2), stored_by_measure={"pm10": stored}, set_aside_by_reason={}
+    )
+    monkeypatch.setattr(commands, "reconciliation_now", lambda: reconciliation)
+    result = invoked("reconcile", "--json")
+
+    assert result.exit_code == exit_code
+    assert json.loads(result.output)["closes"] is (exit_code == 0)
