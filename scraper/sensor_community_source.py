@@ -46,7 +46,7 @@ class SensorCommunitySource:
             ) as answer:
                 return self._payload(answer)
         except requests.RequestException as error:
-            raise UnavailableError(f"no answer from {self._url}: {error}") from error
+            raise UnavailableError(f"no answer from {self._url}: {_reason(error)}") from error
 
     def accept(self) -> None:
         """What was fetched last is safe: from now on ask only for newer."""
@@ -76,6 +76,12 @@ class SensorCommunitySource:
             raise UnavailableError(f"{self._url} sent an empty answer")
         self._offered = _conditions(answer)
         return b"".join(parts)
+
+
+def _reason(error: requests.RequestException) -> object:
+    """What went wrong underneath, without the client's own wrapping."""
+    wrapped = error.args[0] if error.args else error
+    return getattr(wrapped, "reason", None) or wrapped
 
 
 def _conditions(answer: requests.Response) -> dict[str, str]:
