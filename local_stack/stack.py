@@ -86,6 +86,8 @@ def down(settings: Settings, *, wipe: bool = False) -> bool:
     if was_running:
         _stop_in_order(supervisor)
     was_running = stop_leftovers(settings, limit_s=LEFTOVER_AFTER_STOP_LIMIT_S) > 0 or was_running
+    # A supervisor that was killed leaves it.
+    supervisor.socket.unlink(missing_ok=True)
     if wipe and settings.data_dir.exists():
         shutil.rmtree(settings.data_dir)
     return was_running

@@ -22,6 +22,8 @@ def valkey_command(valkey_server: Path, data_dir: Path, *, port: int) -> list[st
         "--maxmemory-policy", "noeviction",
         "--loglevel", "warning",
         "--daemonize", "no",
+        # Its title is written over its environment, which holds the mark that a leftover is found by.
+        "--set-proc-title", "no",
     ]  # fmt: skip
 
 

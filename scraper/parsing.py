@@ -82,7 +82,7 @@ def parsed_payload(payload: bytes, *, latest_s: float) -> Parsed:
     parsed = Parsed()
     try:
         records: Iterator[bytes | DeadLetter] = (bytes(raw) for raw in _decode_list(payload))
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         records = _salvaged(payload)
     for record in records:
         if isinstance(record, DeadLetter):
@@ -101,7 +101,7 @@ def parsed_record(record: bytes, *, latest_s: float) -> Reading:
         raise BadInputError(Reason.NOT_A_READING, f"{len(record)} bytes are no reading")
     try:
         found = _decode_record(record)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise BadInputError(_reason(record), str(error)) from error
     observed_at_s = _observed_at_s(found.timestamp)
     if observed_at_s > latest_s:

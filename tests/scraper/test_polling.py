@@ -1,0 +1,240 @@
+"""A poll publishes what is new, once, and remembers it only when it is safe."""
+
+import fakeredis
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+
+from contracts.errors import UnavailableError
+from contracts.topics import DEAD_LETTERS, READINGS_RAW
+from runtime.clock import SettableClock
+from runtime.memory_log import MemoryLog, MemoryPublisher
+from scraper.memory import Memory, totals_key
+from scraper.metrics import Metrics
+from scraper.places import Places
+from scraper.polling import Poller
+from tests.scraper.feed import a_record, payload_of
+
+NOON_2026_S = 1_767_268_800
+
+
+class ScriptedSource:
+    """Gives the payloads of a list, one a fetch."""
+
+    def __init__(self, *payloads):
+        self.payloads = list(payloads)
+        self.accepted = 0
+
+    def fetch(self):
+        payload = self.payloads.pop(0)
+        if isinstance(payload, Exception):
+            raise payload
+        return payload
+
+    def accept(self):
+        self.accepted += 1
+
+
+class FlakyMemory(Memory):
+    """A memory that can be away, or lose its answer after it did what it was told."""
+
+    is_away = False
+    loses_answers = False
+
+    def published(self):
+        if self.is_away:
+            raise UnavailableError("away")
+        return super().published()
+
+    def remember(self, published, totals, *, mark):
+        if self.is_away:
+            raise UnavailableError("away")
+        super().remember(published, totals, mark=mark)
+        if self.loses_answers:
+            raise UnavailableError("no answer")
+
+
+class House:
+    """A poller with everything around it, and a look at what came of it."""
+
+    def __init__(self):
+        self.log = MemoryLog()
+        self.redis = fakeredis.FakeRedis()
+        self.memory = FlakyMemory(self.redis)
+        self.source = ScriptedSource()
+        self.restart()
+
+    def restart(self):
+        """A new process: nothing is known but what is in Redis and the log."""
+        self.poller = Poller(
+            self.source,
+            MemoryPublisher(self.log),
+            self.memory,
+            places=Places(),
+            clock=SettableClock(NOON_2026_S),
+            metrics=Metrics(CollectorRegistry()),
+            future_s_max=300.0,
+        )
+
+    def poll(self, payload):
+        self.source.payloads.append(payload)
+        return self.poller.poll()
+
+    def published(self):
+        decoded = [READINGS_RAW.decode(body) for body in self.log.values(READINGS_RAW.name)]
+        return [int(reading.record.split(b'"id":')[1].split(b",")[0]) - 3_490_000_000 for reading in decoded]
+
+    def letters(self):
+        return [DEAD_LETTERS.decode(body) for body in self.log.values(DEAD_LETTERS.name)]
+
+    def totals(self):
+        counts = self.redis.hgetall(totals_key("live"))
+        return {name.decode(): int(value) for name, value in counts.items() if name != b"mark"}
+
+
+@pytest.fixture
+def house():
+    return House()
+
+
+def records(*numbers):
+    return payload_of(*(a_record(number) for number in numbers))
+
+
+def test_a_reading_is_published_with_its_key_time_place_and_bytes(house):
+    house.poll(records(1))
+    (record,) = next(
+        each for partition, each in house.log.records.items() if partition.topic == READINGS_RAW.name
+    )
+    reading = READINGS_RAW.decode(record.value)
+
+    assert record.key == b"7001"
+    assert record.timestamp_ms == 1_767_225_600_000
+    assert (reading.place.country, reading.place.city) == ("GB", "Aberdeen")
+    assert reading.fetched_at == "2026-01-01T12:00:00Z"
+    assert record.value.startswith(payload_of(a_record(1))[1:-2])
+
+
+def test_a_repeated_reading_is_not_published_again(house):
+    house.poll(records(1, 2))
+    summary = house.poll(records(2, 3))
+
+    assert house.published() == [1, 2, 3]
+    assert summary.totals["repeated"] == 1
+
+
+def test_a_restarted_scraper_knows_what_was_published(house):
+    house.poll(records(1, 2))
+    house.restart()
+    house.poll(records(1, 2, 3))
+
+    assert house.published() == [1, 2, 3]
+
+
+def test_a_reading_twice_in_one_payload_is_published_once(house):
+    summary = house.poll(records(1, 1, 1))
+
+    assert house.published() == [1]
+    assert (summary.totals["fetched"], summary.totals["repeated"]) == (3, 2)
+
+
+def test_one_bad_record_in_three_polls_is_one_dead_letter(house):
+    bad = payload_of(a_record(1), {"id": "bad"})
+    for _ in range(3):
+        house.poll(bad)
+
+    assert [letter.original for letter in house.letters()] == [b'{"id": "bad"}']
+    assert house.totals()["refused"] == house.totals()["refused_not_a_reading"] == 1
+    assert house.totals()["repeated"] == 4
+
+
+def test_an_unchanged_feed_is_no_poll_that_counts(house):
+    assert house.poll(None).totals == {}
+    assert house.totals() == {}
+
+
+def test_a_kill_between_publishing_and_remembering_repeats_and_never_loses(house):
+    house.memory.is_away = True
+    house.poll(records(1, 2))
+    house.memory.is_away = False
+    house.restart()  # with -9: what waited to be remembered is gone
+    house.poll(records(1, 2, 3))
+
+    assert house.published() == [1, 2, 1, 2, 3]
+    assert house.totals()["published"] == house.totals()["fetched"] == 3
+
+
+def test_while_redis_is_away_readings_are_published_and_counted_once_it_is_back(house):
+    house.poll(records(1))
+    house.memory.is_away = True
+    house.poll(records(1, 2))
+    house.poll(records(2, 3))
+    house.memory.is_away = False
+    house.poll(records(3, 4))
+
+    assert house.published() == [1, 2, 3, 4]
+    assert house.totals() | {"polls": 0} == {
+        "fetched": 7, "published": 4, "repeated": 3, "values_published": 8, "polls": 0,
+    }  # fmt: skip
+
+
+def test_an_answer_of_redis_that_never_came_does_not_count_twice(house):
+    house.memory.loses_answers = True
+    house.poll(records(1, 2))
+    house.memory.loses_answers = False
+    house.poll(records(2, 3))
+
+    assert house.published() == [1, 2, 3]
+    assert house.totals()["published"] == 3
+    assert house.totals()["fetched"] == 4
+
+
+def test_while_kafka_is_away_nothing_is_remembered_and_nothing_accepted(house):
+    house.log.is_available = False
+    with pytest.raises(UnavailableError):
+        house.poll(records(1, 2))
+
+    assert house.totals() == {}
+    assert house.source.accepted == 0
+
+    house.log.is_available = True
+    house.poll(records(1, 2))
+
+    assert house.published() == [1, 2]
+    assert house.source.accepted == 1
+
+
+def test_a_source_that_is_away_changes_nothing(house):
+    house.poll(records(1))
+    with pytest.raises(UnavailableError):
+        house.poll(UnavailableError("away"))
+
+    assert house.published() == [1]
+    assert house.totals()["polls"] == 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    polls=st.lists(
+        st.tuples(
+            st.lists(st.integers(1, 12), max_size=8), st.sampled_from(["well", "no redis", "no kafka"])
+        ),
+        max_size=6,
+    )
+)
+def test_the_arithmetic_closes_through_any_outages(polls):
+    house = House()
+    for numbers, trouble in [*polls, ([], "well")]:
+        house.memory.is_away = trouble == "no redis"
+        house.log.is_available = trouble != "no kafka"
+        payload = payload_of(*(a_record(n) if n % 4 else {"bad": n} for n in numbers))
+        try:
+            house.poll(payload)
+        except UnavailableError:
+            continue
+    totals = {"fetched": 0, "published": 0, "repeated": 0, "refused": 0, **house.totals()}
+
+    assert totals["fetched"] == totals["published"] + totals["repeated"] + totals["refused"]
+    assert totals["published"] == len(set(house.published())) == len(house.published())
+    assert totals["refused"] == len(house.letters())
