@@ -11,7 +11,7 @@ from runtime.settings import RoomSettings
 
 LOOPBACK = "127.0.0.1"
 # They mean something else in the configuration files of supervisord and Kafka.
-FORBIDDEN_IN_FOLDER = set('%;,"\\')
+FORBIDDEN_IN_FOLDER = set('%;#,"\\')
 
 
 def cache_dir() -> Path:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 import xmlrpc.client
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,14 +65,14 @@ class Supervisor:
         is_ours = _mark_of(process) == str(self.settings.data_dir)
         return process.pid if is_ours and any("supervisord" in part for part in command) else None
 
-    def start(self, programs: Iterable[Program]) -> None:
+    def start(self, programs: Sequence[Program]) -> None:
         """Start supervisord with these programs, none of them started yet."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.settings.logs_dir.mkdir(parents=True, exist_ok=True)
         conf = self.folder / "supervisord.conf"
         conf.touch(mode=0o600)
         conf.write_text(configuration(self, programs))
-        environment = {**environment_of_children(), MARK: str(self.settings.data_dir)}
+        environment = {**environment_of_children(), **_together(programs), MARK: str(self.settings.data_dir)}
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(conf)]
         ended = subprocess.run(
             command, capture_output=True, text=True, check=False, env=environment, timeout=60
@@ -188,15 +188,22 @@ def configuration(supervisor: Supervisor, programs: Iterable[Program]) -> str:
 
 
 def _section(program: Program, logs: str) -> str:
-    environment = ",".join(f'{name}="{_escaped(value)}"' for name, value in program.environment.items())
     command = " ".join(f'"{_escaped(part)}"' for part in program.command)
     return (
-        f"[program:{program.name}]\ncommand={command}\nenvironment={environment}\n"
+        f"[program:{program.name}]\ncommand={command}\n"
         f"stdout_logfile={logs}/{program.name}.log\nredirect_stderr=true\n"
         f"stdout_logfile_maxbytes={LOG_BYTES}\nstdout_logfile_backups={LOG_BACKUPS}\n"
         f"autostart=false\nautorestart=true\nstartsecs={STARTED_AFTER_S}\nstartretries={RETRIES}\n"
         f"stopasgroup=false\nkillasgroup=true\nstopwaitsecs={program.stop_limit_s}\n"
     )
+
+
+def _together(programs: Iterable[Program]) -> dict[str, str]:
+    """Their environments, which supervisord hands on: its configuration cannot hold any text a person sets.
+
+    No two rooms mean different things by one name: each begins with its room's, or is JAVA_HOME.
+    """
+    return {name: value for program in programs for name, value in program.environment.items()}
 
 
 def leftovers(settings: Settings) -> list[psutil.Process]:
@@ -217,4 +224,4 @@ def _runs(info: Mapping[str, Any]) -> bool:
 
 
 def _escaped(value: str) -> str:
-    return value.replace("%", "%%").replace('"', '\\"')
+    return value.replace("%", "%%").replace("\\", "\\\\").replace('"', '\\"')

@@ -31,13 +31,58 @@ LAG_TIMEOUT_MS = 500
 
 
 class KafkaPublisher:
-    """A Publisher with delivery reports; idempotent, lz4."""
+    """A Publisher with delivery reports; idempotent, lz4.
+
+    After a failure it takes a new producer: an idempotent one may never write again after a refusal.
+    """
 
     def __init__(self, bootstrap_servers: str, *, client_id: str) -> None:
-        self._producer = _connected(
+        self._bootstrap_servers, self._client_id = bootstrap_servers, client_id
+        self._delivery = _Delivery()
+        self._producer: Any = self._connect()
+
+    def publish(self, topic: str, value: bytes, *, key: str | None, timestamp_ms: int) -> None:
+        """Hand one record over; raises UnavailableError where the broker cannot be reached in time."""
+        if self._producer is None:
+            self._producer = self._connect()
+        try:
+            future = self._producer.send(
+                topic, value=value, key=key.encode() if key is not None else None, timestamp_ms=timestamp_ms
+            )
+        except KafkaError as error:
+            self._give_up()
+            raise UnavailableError(f"Kafka did not take a record of {topic}: {error!r}") from error
+        self._delivery.expect(future)
+
+    def flush(self, timeout_s: float | None = None) -> None:
+        """Wait for every delivery report; raises UnavailableError where one is missing or bad."""
+        if self._producer is None:
+            return
+        try:
+            self._producer.flush(timeout=timeout_s)
+        except KafkaError as error:
+            self._give_up()
+            raise UnavailableError(f"Kafka did not acknowledge everything: {error!r}") from error
+        missing, first_error = self._delivery.missing()
+        if missing:
+            self._give_up()
+            raise UnavailableError(f"Kafka did not acknowledge {missing} records: {first_error!r}")
+        self._delivery = _Delivery()
+
+    def close(self) -> None:
+        """Drop what is not flushed and let go of the connection."""
+        if self._producer is not None:
+            self._producer.close(timeout=CLOSE_TIMEOUT_MS / 1000)
+
+    def _give_up(self) -> None:
+        self._producer.close(timeout=0)
+        self._producer, self._delivery = None, _Delivery()
+
+    def _connect(self) -> Any:
+        return _connected(
             lambda: kafka.KafkaProducer(
-                bootstrap_servers=bootstrap_servers.split(","),
-                client_id=client_id,
+                bootstrap_servers=self._bootstrap_servers.split(","),
+                client_id=self._client_id,
                 compression_type="lz4",
                 linger_ms=LINGER_MS,
                 batch_size=BATCH_BYTES,
@@ -47,46 +92,35 @@ class KafkaPublisher:
                 bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
                 allow_auto_create_topics=False,
             ),
-            bootstrap_servers,
+            self._bootstrap_servers,
         )
+
+
+class _Delivery:
+    """The delivery reports of what was handed to one producer; they come from its own thread."""
+
+    def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._expected = 0
         self._delivered = 0
-        self._sent = 0
         self._first_error: BaseException | None = None
 
-    def publish(self, topic: str, value: bytes, *, key: str | None, timestamp_ms: int) -> None:
-        """Hand one record over; raises UnavailableError where the broker cannot be reached in time."""
-        try:
-            future = self._producer.send(
-                topic, value=value, key=key.encode() if key is not None else None, timestamp_ms=timestamp_ms
-            )
-        except KafkaError as error:
-            raise UnavailableError(f"Kafka did not take a record of {topic}: {error!r}") from error
-        self._sent += 1
-        future.add_callback(self._count_delivered)
-        future.add_errback(self._remember_error)
+    def expect(self, future: Any) -> None:
+        """Wait for one more report."""
+        self._expected += 1
+        future.add_callback(self._count)
+        future.add_errback(self._remember)
 
-    def flush(self, timeout_s: float | None = None) -> None:
-        """Wait for every delivery report; raises UnavailableError where one is missing or bad."""
-        try:
-            self._producer.flush(timeout=timeout_s)
-        except KafkaError as error:
-            raise UnavailableError(f"Kafka did not acknowledge everything: {error!r}") from error
+    def missing(self) -> tuple[int, BaseException | None]:
+        """How many reports are missing or bad, and the first bad one."""
         with self._lock:
-            first_error, missing = self._first_error, self._sent - self._delivered
-            self._first_error, self._sent, self._delivered = None, 0, 0
-        if first_error is not None or missing:
-            raise UnavailableError(f"Kafka did not acknowledge {missing} records: {first_error!r}")
+            return self._expected - self._delivered, self._first_error
 
-    def close(self) -> None:
-        """Drop what is not flushed and let go of the connection."""
-        self._producer.close(timeout=1.0)
-
-    def _count_delivered(self, _metadata: object) -> None:
+    def _count(self, _metadata: object) -> None:
         with self._lock:
             self._delivered += 1
 
-    def _remember_error(self, error: BaseException) -> None:
+    def _remember(self, error: BaseException) -> None:
         with self._lock:
             self._first_error = self._first_error or error
 

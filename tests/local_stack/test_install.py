@@ -1,4 +1,4 @@
-"""What is fetched or built is checked, whole or not there, one install at a time, and refused with a remedy."""
+"""What is fetched or built is checked, whole or not there, and refused with a remedy."""
 
 import hashlib
 import http.server

@@ -106,7 +106,7 @@ def test_a_part_that_does_not_get_ready_stops_all_the_others(tmp_path):
     assert not stack.is_running(settings)
 
 
-@pytest.mark.parametrize("name", ["50%", "a;b", "a,b", 'a"b', "a\\b"])
+@pytest.mark.parametrize("name", ["50%", "a;b", "a #b", "a,b", 'a"b', "a\\b"])
 def test_a_folder_that_the_configuration_files_cannot_name_is_refused(tmp_path, name):
     with pytest.raises(SettingsError, match="LOCAL_STACK_DATA_DIR is wrong"):
         read_settings(Settings, data_dir=tmp_path / name)

@@ -1,0 +1,177 @@
+"""The log, in memory and on a real broker: the same claims of both."""
+
+import time
+import uuid
+
+import pytest
+
+from contracts.dead_letters import DeadLetter
+from contracts.errors import UnavailableError
+from contracts.topics import DEAD_LETTERS, Topic
+from local_stack.provisioning import create_topics
+from runtime.kafka_log import KafkaPublisher, KafkaRecordSource
+from runtime.memory_log import MemoryLog, MemoryPublisher, MemoryRecordSource
+
+LIMIT_S = 30.0
+
+
+class MemoryHouse:
+    def __init__(self):
+        self.log = MemoryLog()
+        self.topic = "a-topic"
+
+    def publisher(self):
+        return MemoryPublisher(self.log)
+
+    def source(self, group="readers"):
+        return MemoryRecordSource(self.log, topics=[self.topic], group_id=group)
+
+
+class KafkaHouse:
+    def __init__(self, bootstrap_servers):
+        self.bootstrap_servers = bootstrap_servers
+        self.topic = f"test-{uuid.uuid4().hex}"
+        topic: Topic[DeadLetter] = Topic(
+            name=self.topic, about="a test's", key="none", encode=DEAD_LETTERS.encode,
+            decode=DEAD_LETTERS.decode, writers=(), readers=(), partitions=1,
+        )  # fmt: skip
+        create_topics(bootstrap_servers, [topic], lambda _line: None)
+
+    def publisher(self):
+        return KafkaPublisher(self.bootstrap_servers, client_id="test")
+
+    def source(self, group="readers"):
+        return KafkaRecordSource(
+            self.bootstrap_servers, topics=[self.topic], group_id=f"{group}-{self.topic}", client_id="test"
+        )
+
+
+@pytest.fixture(params=["twin", pytest.param("real", marks=pytest.mark.integration)])
+def house(request):
+    if request.param == "twin":
+        return MemoryHouse()
+    return KafkaHouse(request.getfixturevalue("kafka").bootstrap_servers)
+
+
+@pytest.fixture
+def publisher(house):
+    publisher = house.publisher()
+    yield publisher
+    publisher.close()
+
+
+@pytest.fixture
+def a_source(house):
+    sources = []
+
+    def make(group="readers"):
+        sources.append(house.source(group))
+        return sources[-1]
+
+    yield make
+    for source in sources:
+        source.close()
+
+
+def publish(publisher, house, *values):
+    for value in values:
+        publisher.publish(house.topic, value, key="71", timestamp_ms=1_767_225_600_000)
+    publisher.flush()
+
+
+def polled(source, count):
+    """The next `count` records with their partition."""
+    ends_at_s = time.monotonic() + LIMIT_S
+    records = []
+    while len(records) < count and time.monotonic() < ends_at_s:
+        for partition, each in source.poll(0.2, max_records=count - len(records)).items():
+            records += [(partition, record) for record in each]
+    return records
+
+
+def values(records):
+    return [record.value for _, record in records]
+
+
+def test_what_is_flushed_is_read_as_it_was_written(house, publisher, a_source):
+    publish(publisher, house, b"one")
+    ((partition, record),) = polled(a_source(), 1)
+
+    assert partition == (house.topic, 0)
+    assert record == (0, b"71", b"one", 1_767_225_600_000)
+
+
+def test_records_come_in_order(house, publisher, a_source):
+    publish(publisher, house, *[str(number).encode() for number in range(200)])
+
+    assert values(polled(a_source(), 200)) == [str(number).encode() for number in range(200)]
+
+
+def test_a_group_goes_on_where_it_committed(house, publisher, a_source):
+    publish(publisher, house, b"one", b"two", b"three")
+    first = a_source()
+    (partition, _), *_ = polled(first, 2)
+    first.commit({partition: 2})
+    first.close()
+
+    assert values(polled(a_source(), 1)) == [b"three"]
+
+
+def test_what_is_not_committed_is_read_again(house, publisher, a_source):
+    publish(publisher, house, b"one", b"two")
+    first = a_source()
+    polled(first, 2)
+    first.close()
+
+    assert values(polled(a_source(), 2)) == [b"one", b"two"]
+
+
+def test_another_group_reads_all(house, publisher, a_source):
+    publish(publisher, house, b"one")
+    polled(a_source(), 1)
+
+    assert values(polled(a_source("others"), 1)) == [b"one"]
+
+
+def test_nothing_is_fetched_while_paused(house, publisher, a_source):
+    publish(publisher, house, b"one")
+    source = a_source()
+    polled(source, 1)
+    source.pause()
+    publish(publisher, house, b"two")
+
+    assert [dict(source.poll(0.2, max_records=10)) for _ in range(5)] == [{}] * 5
+
+    source.resume()
+
+    assert values(polled(source, 1)) == [b"two"]
+
+
+def test_the_lag_is_what_is_not_polled_yet(house, publisher, a_source):
+    publish(publisher, house, b"one", b"two", b"three")
+    source = a_source()
+    polled(source, 1)
+
+    assert source.lag() == 2
+
+
+@pytest.mark.integration
+def test_without_a_broker_it_is_unavailable():
+    with pytest.raises(UnavailableError, match="127.0.0.1:1"):
+        KafkaPublisher("127.0.0.1:1", client_id="test")
+    with pytest.raises(UnavailableError, match="127.0.0.1:1"):
+        KafkaRecordSource("127.0.0.1:1", topics=["x"], group_id="x", client_id="test")
+
+
+@pytest.mark.integration
+def test_a_record_that_the_broker_refuses_is_told_at_the_flush(kafka):
+    house = KafkaHouse(kafka.bootstrap_servers)
+    publisher = house.publisher()
+    tomorrow_ms = int((time.time() + 86_400) * 1000)  # the broker takes an hour at most
+    try:
+        publisher.publish(house.topic, b"early", key=None, timestamp_ms=tomorrow_ms)
+        with pytest.raises(UnavailableError, match="1 records"):
+            publisher.flush()
+        publish(publisher, house, b"in time")
+    finally:
+        publisher.close()
