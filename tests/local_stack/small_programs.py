@@ -25,7 +25,7 @@ def a_program(name, code=WAITS, **given):
 @contextmanager
 def supervised(folder, *programs):
     """A supervisord that keeps these programs, all of them running."""
-    settings = Settings(data_dir=folder)
+    settings = Settings(data_dir=folder, source="recording")
     supervisor = Supervisor(settings)
     try:
         supervisor.start(programs)

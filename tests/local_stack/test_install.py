@@ -3,6 +3,8 @@
 import hashlib
 import http.server
 import re
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 
@@ -230,3 +232,30 @@ def test_a_release_with_another_checksum_is_not_installed_and_every_other_way_is
     for remedy in ("on PATH", "influxdb2 package", "Go 1.25", "cargo", "C compiler", "pkg-config"):
         assert remedy in str(refused.value)
     assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
+
+
+def test_jars_without_a_network_are_refused_with_the_remedy_and_nothing_is_left(cache, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    with pytest.raises(UnavailableError, match="cannot be fetched .* Check the network"):
+        jars.install_jars("kafka", cache, silently)
+
+    assert [path for path in cache.rglob("*") if path.is_file()] == []
+
+
+def test_an_install_that_is_killed_leaves_no_half_made_part_and_no_lock(cache):
+    code = (
+        "import pathlib, signal, sys\n"
+        "from local_stack.install.cache import install_lock, scratch_beside\n"
+        "with install_lock(print) as cache, scratch_beside(cache / 'jars' / 'kafka') as scratch:\n"
+        "    (scratch / 'half').write_text('')\n"
+        "    print('making', flush=True)\n"
+        "    signal.pause()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as making:
+        assert making.stdout.readline() == "making\n"
+        making.kill()
+
+    assert not (cache / "jars" / "kafka").exists()
+    with install_lock(silently):
+        assert list((cache / "jars").iterdir()) == []

@@ -46,8 +46,8 @@ def test_a_busy_port_is_named_with_its_holder_and_its_setting(tmp_path):
 
 
 def test_a_second_stack_on_the_same_folder_is_refused_and_the_first_goes_on(tmp_path):
-    with supervised(tmp_path, a_program("collector")) as (settings, supervisor):
-        said = refusal(settings)
+    with supervised(tmp_path, a_program("collector")) as (_, supervisor):
+        said = refusal(settings_on_free_ports(tmp_path))
 
         assert f"pid {supervisor.pid()}" in said
         assert "luftstrom down" in said
