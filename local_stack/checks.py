@@ -2,6 +2,7 @@
 
 import fcntl
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -50,9 +51,8 @@ def require_data_folder(settings: Settings) -> None:
     folder, name = settings.data_dir, environment_name(Settings, "data_dir")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".probe"
-        probe.write_bytes(b"\0" * 4096)
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"\0" * 4096)
         free = shutil.disk_usage(folder).free
     except OSError as error:
         raise UnavailableError(

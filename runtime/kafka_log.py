@@ -132,24 +132,26 @@ class KafkaRecordSource:
         self, bootstrap_servers: str, *, topics: Sequence[str], group_id: str, client_id: str
     ) -> None:
         self._consumer = _connected(
-            lambda: kafka.KafkaConsumer(
-                bootstrap_servers=bootstrap_servers.split(","),
-                group_id=group_id,
-                client_id=client_id,
-                isolation_level="read_committed",
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                fetch_max_bytes=FETCH_BYTES,
-                max_partition_fetch_bytes=FETCH_BYTES // 4,
-                session_timeout_ms=SESSION_TIMEOUT_MS,
-                heartbeat_interval_ms=SESSION_TIMEOUT_MS // 5,
-                reconnect_backoff_max_ms=RECONNECT_CAP_MS,
-                bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
-                allow_auto_create_topics=False,
+            lambda: _subscribed(
+                kafka.KafkaConsumer(
+                    bootstrap_servers=bootstrap_servers.split(","),
+                    group_id=group_id,
+                    client_id=client_id,
+                    isolation_level="read_committed",
+                    enable_auto_commit=False,
+                    auto_offset_reset="earliest",
+                    fetch_max_bytes=FETCH_BYTES,
+                    max_partition_fetch_bytes=FETCH_BYTES // 4,
+                    session_timeout_ms=SESSION_TIMEOUT_MS,
+                    heartbeat_interval_ms=SESSION_TIMEOUT_MS // 5,
+                    reconnect_backoff_max_ms=RECONNECT_CAP_MS,
+                    bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
+                    allow_auto_create_topics=False,
+                ),
+                topics,
             ),
             bootstrap_servers,
         )
-        self._consumer.subscribe(topics=list(topics))
 
     def poll(self, timeout_s: float, *, max_records: int) -> Mapping[Partition, Sequence[Record]]:
         """The next records by partition; raises UnavailableError where the broker refuses."""
@@ -200,6 +202,18 @@ class KafkaRecordSource:
     def close(self) -> None:
         """Leave the group."""
         self._consumer.close(timeout_ms=CLOSE_TIMEOUT_MS)
+
+
+def _subscribed(consumer: Any, topics: Sequence[str]) -> Any:
+    try:
+        # kafka-python 3.0 may join the group before it knows the topics, join again when it does, and
+        # never collect the answer: it then holds no partition for ever. So it learns the topics first.
+        consumer.partitions_for_topic(topics[0])
+        consumer.subscribe(topics=list(topics))
+    except KafkaError:
+        consumer.close(timeout_ms=CLOSE_TIMEOUT_MS)
+        raise
+    return consumer
 
 
 def _connected(connect: Callable[[], Any], bootstrap_servers: str) -> Any:
