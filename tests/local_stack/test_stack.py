@@ -36,6 +36,11 @@ DOWN_LIMIT_S = 20.0
 UP_LIMIT_S = 60.0
 BACK_LIMIT_S = 30.0
 LINE_LIMIT_S = 60.0
+# A shell that runs us in the background makes us deaf to Ctrl-C, and children inherit that.
+AS_IN_A_TERMINAL = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from luftstrom.__main__ import main; main()"
+)
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +157,7 @@ def starting(tmp_path):
         "LOCAL_STACK_DATA_DIR": str(settings.data_dir),
         **{f"LOCAL_STACK_{name.upper()}": str(getattr(settings, name)) for name in PORTS},
     }
-    command = [sys.executable, "-m", "luftstrom", "up", "--recording", RECORDING]
+    command = [sys.executable, "-c", AS_IN_A_TERMINAL, "up", "--recording", RECORDING]
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, start_new_session=True, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
