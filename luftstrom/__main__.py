@@ -1,6 +1,7 @@
 """`luftstrom`: the command people type. Rooms are imported only by the command that needs them."""
 
 import json
+import signal
 from typing import Annotated
 
 import typer
@@ -106,7 +107,11 @@ def dead_letters(
 
 
 def main() -> None:
-    """Run the command; known errors become one clear message and exit code 2."""
+    """Run the command; known errors become one clear message and exit code 2.
+
+    SIGTERM ends a command as Ctrl-C does: what it started half is stopped again.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except (UnavailableError, BadInputError, SettingsError) as error:

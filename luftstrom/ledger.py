@@ -1,5 +1,6 @@
 """Reads the counts that the reconciliation compares: Redis, the dead letters, InfluxDB."""
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
-from contracts.dead_letters import DeadLetter
+from contracts.dead_letters import DeadLetter, Reason
 from contracts.errors import UnavailableError
 from contracts.measures import MEASURES
 from contracts.stored import AIR, LIVE_BUCKET
@@ -20,6 +21,8 @@ from runtime.redis_client import redis_errors
 
 DOORS = ("live", "archive")
 BOOTSTRAP_TIMEOUT_MS = 5_000
+REASONS_OF_WHOLE_MESSAGES = frozenset({Reason.NOT_JSON, Reason.NOT_A_READING})
+READ_LIMIT_S = 60.0
 MEASURE_TOPIC_NAMES = frozenset(topic.name for topic in MEASURE_TOPICS.values())
 
 
@@ -62,7 +65,7 @@ def is_value_of_published_reading(letter: DeadLetter) -> bool:
     The scraper's own letters (no source topic) are refused readings, which the door counts;
     a whole message of the raw log that is no reading was not written by the scraper.
     """
-    return letter.source_topic is not None and letter.reason != "not_a_reading"
+    return letter.source_topic is not None and letter.reason not in REASONS_OF_WHOLE_MESSAGES
 
 
 def without_repeats(letters: Iterable[DeadLetter]) -> Iterator[DeadLetter]:
@@ -107,7 +110,10 @@ def _read_dead_letters(bootstrap_servers: str) -> Iterator[DeadLetter]:
         consumer.assign(partitions)
         consumer.seek_to_beginning(*partitions)
         ends = consumer.end_offsets(partitions)
+        ends_at_s = time.monotonic() + READ_LIMIT_S
         while any(consumer.position(partition) < end for partition, end in ends.items()):
+            if time.monotonic() > ends_at_s:
+                raise UnavailableError(f"{DEAD_LETTERS.name} could not be read within {READ_LIMIT_S:.0f} s")
             for records in consumer.poll(timeout_ms=500).values():
                 for record in records:
                     yield DEAD_LETTERS.decode(record.value)

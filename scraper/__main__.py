@@ -49,7 +49,11 @@ def main() -> None:
     with ExitStack() as stack:
         if settings.metrics_port is not None:
             stack.enter_context(serving_health(health, registry, port=settings.metrics_port))
-        poller = _poller(settings, metrics, stopping, stack)
+        try:
+            poller = _poller(settings, metrics, stopping, stack)
+        except UnavailableError as error:  # told to stop while it waited for Kafka
+            log.error("scraper_not_started", error=str(error))  # noqa: TRY400 - the message says it all
+            raise SystemExit(1) from None
         if is_endless:
             _poll_for_ever(poller, settings, health, metrics, stopping)
         else:
