@@ -1,6 +1,6 @@
 """The number that proves it: what came in at the door against what lies in the store.
 
-Readings are counted at the door: fetched = published + repeated + refused.
+Readings are counted at the door: fetched = published + repeated + refused + left out (not asked for).
 Values are counted from there: published = stored + set aside + ignored (housekeeping, by name).
 """
 
@@ -16,6 +16,7 @@ class Door:
     published: int = 0
     repeated: int = 0
     refused: int = 0
+    left_out: int = 0
     values_published: int = 0
     values_ignored: int = 0
 
@@ -32,7 +33,7 @@ class Door:
     @property
     def closes(self) -> bool:
         """Whether every fetched reading is accounted for."""
-        return self.fetched == self.published + self.repeated + self.refused
+        return self.fetched == self.published + self.repeated + self.refused + self.left_out
 
 
 @dataclass(frozen=True, slots=True)

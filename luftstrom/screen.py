@@ -130,7 +130,7 @@ def show_reconciliation(reconciliation: Reconciliation) -> None:
     door = reconciliation.door
     out.print(
         f"readings: {door.fetched:,} fetched = {door.published:,} published + {door.repeated:,} repeated "
-        f"+ {door.refused:,} refused  {_mark(door.closes)}",
+        f"+ {door.refused:,} refused + {door.left_out:,} left out  {_mark(door.closes)}",
         soft_wrap=True,
     )
     reasons = ", ".join(f"{reason} {n:,}" for reason, n in reconciliation.set_aside_by_reason.items())
@@ -147,7 +147,9 @@ def reconciliation_as_json(reconciliation: Reconciliation) -> dict[str, Any]:
     """The same for programs."""
     door = reconciliation.door
     return {
-        "readings": {name: getattr(door, name) for name in ("fetched", "published", "repeated", "refused")},
+        "readings": {
+            name: getattr(door, name) for name in ("fetched", "published", "repeated", "refused", "left_out")
+        },
         "values": {
             "published": door.values_published,
             "stored": dict(reconciliation.stored_by_measure),

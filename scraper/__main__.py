@@ -15,12 +15,12 @@ from runtime.kafka_log import KafkaPublisher
 from runtime.logs import configure_logs
 from runtime.redis_client import connect_redis
 from runtime.retry import retry_unavailable
-from runtime.settings import SettingsError, exit_on_bad_settings, read_settings
+from runtime.settings import SettingsError, environment_name, exit_on_bad_settings, read_settings
 from runtime.stopping import stop_on_signals
 from scraper.memory import Memory
 from scraper.metrics import Metrics
 from scraper.places import Places
-from scraper.polling import Poller, Summary
+from scraper.polling import Poller, Rules, Summary
 from scraper.sensor_community_source import AskedToWaitError, SensorCommunitySource
 from scraper.settings import Settings
 
@@ -30,16 +30,17 @@ STOP_LIMIT_S = 8.0
 JITTER = 0.05
 FAILURE_WAIT_S, FAILURE_WAIT_S_MAX = 1.0, 60.0
 UNCHANGED_WAIT_S_MIN = 0.2
+# Settings that are flags too.
+CHOICES = ("countries", "sensor_types", "sensor_ids", "box", "near", "indoor")
 
 
 def main() -> None:
     """Wire the scraper; exit code 1 where a single poll failed, 2 where a setting is wrong."""
-    parser = argparse.ArgumentParser(prog="python -m scraper", description=__doc__)
-    parser.add_argument("--every", action="store_true", help="go on, each SCRAPER_POLL_INTERVAL_S seconds")
-    is_endless = parser.parse_args().every
+    given = vars(_parser().parse_args())
+    is_endless = given.pop("every")
     configure_logs("scraper")
     try:
-        settings = read_settings(Settings)
+        settings = read_settings(Settings, **given)
     except SettingsError as error:
         exit_on_bad_settings(error)
     stopping = stop_on_signals(limit_s=STOP_LIMIT_S)
@@ -60,6 +61,15 @@ def main() -> None:
             _poll_once(poller)
 
 
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m scraper", description=__doc__)
+    parser.add_argument("--every", action="store_true", help="go on, each SCRAPER_POLL_INTERVAL_S seconds")
+    for field in CHOICES:
+        about = f"{Settings.model_fields[field].description} ({environment_name(Settings, field)})"
+        parser.add_argument(f"--{field.replace('_', '-')}", default=None, help=about)
+    return parser
+
+
 def _poller(settings: Settings, metrics: Metrics, stopping: threading.Event, stack: ExitStack) -> Poller:
     publisher = retry_unavailable(
         lambda: KafkaPublisher(settings.kafka_bootstrap_servers, client_id="scraper"),
@@ -76,7 +86,7 @@ def _poller(settings: Settings, metrics: Metrics, stopping: threading.Event, sta
         places=Places(),
         clock=SystemClock(),
         metrics=metrics,
-        future_s_max=settings.future_s_max,
+        rules=Rules(settings.future_s_max, settings.selection),
     )
 
 

@@ -55,7 +55,7 @@ def backfill(
         publish_readings(readings, READINGS_ARCHIVE, publisher, places, now_s=clock.now_s())
         publish_letters(letters, publisher, now_s=clock.now_s())
         publisher.flush()
-        counts = totals_of(published=readings, repeated=0, refused=letters)
+        counts = totals_of(published=readings, repeated=0, refused=letters, left_out=0)
         done += len(chunk)
         memory.advance(name, done, counts)
         totals = added(totals, counts)

@@ -28,6 +28,7 @@ class Reading:
 
     `observed_at_s` is Unix time; latitude and longitude are degrees, None where there is no position.
     `values` counts its values, `ignored` those of them that are housekeeping.
+    `sensor_type` is empty where it is not told; a reading that does not say so is not indoor.
     """
 
     id: int
@@ -37,6 +38,8 @@ class Reading:
     longitude: float | None
     values: int
     ignored: int
+    sensor_type: str
+    is_indoor: bool
     record: bytes
 
 
@@ -48,13 +51,19 @@ class Parsed:
     letters: list[DeadLetter] = field(default_factory=list)
 
 
+class _SensorType(msgspec.Struct, gc=False):
+    name: str = ""
+
+
 class _Sensor(msgspec.Struct, gc=False):
     id: int | str
+    sensor_type: msgspec.Raw = msgspec.Raw()
 
 
 class _Location(msgspec.Struct, gc=False):
     latitude: msgspec.Raw = msgspec.Raw()
     longitude: msgspec.Raw = msgspec.Raw()
+    indoor: msgspec.Raw = msgspec.Raw()
 
 
 class _Value(msgspec.Struct, gc=False):
@@ -71,6 +80,7 @@ class _Record(msgspec.Struct, gc=False):
 
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_record = msgspec.json.Decoder(_Record).decode
+_decode_sensor_type = msgspec.json.Decoder(_SensorType).decode
 _decode_location = msgspec.json.Decoder(_Location).decode
 
 
@@ -106,7 +116,8 @@ def parsed_record(record: bytes, *, latest_s: float) -> Reading:
     observed_at_s = _observed_at_s(found.timestamp)
     if observed_at_s > latest_s:
         raise BadInputError(Reason.FROM_THE_FUTURE, found.timestamp)
-    latitude, longitude = _position(found.location)
+    location = _location(found.location)
+    latitude, longitude = _position(location)
     return Reading(
         id=_whole(found.id),
         sensor_id=_whole(found.sensor.id),
@@ -115,6 +126,8 @@ def parsed_record(record: bytes, *, latest_s: float) -> Reading:
         longitude=longitude,
         values=len(found.sensordatavalues),
         ignored=sum(value.value_type in HOUSEKEEPING for value in found.sensordatavalues),
+        sensor_type=_sensor_type(found.sensor.sensor_type),
+        is_indoor=bytes(location.indoor).strip(b' "') == b"1",
         record=record,
     )
 
@@ -146,12 +159,25 @@ def _observed_at_s(timestamp: str) -> int:
     return seconds
 
 
-def _position(location: msgspec.Raw) -> tuple[float, float] | tuple[None, None]:
+def _sensor_type(raw: msgspec.Raw) -> str:
+    try:
+        return _decode_sensor_type(raw).name
+    except msgspec.MsgspecError:
+        return ""
+
+
+def _location(raw: msgspec.Raw) -> _Location:
+    try:
+        return _decode_location(raw)
+    except msgspec.MsgspecError:
+        return _Location()
+
+
+def _position(location: _Location) -> tuple[float, float] | tuple[None, None]:
     """Degrees, or nothing where they are missing, no numbers, out of range, or the 0, 0 of no answer."""
     try:
-        found = _decode_location(location)
-        latitude, longitude = _degrees(found.latitude), _degrees(found.longitude)
-    except (msgspec.MsgspecError, ValueError):
+        latitude, longitude = _degrees(location.latitude), _degrees(location.longitude)
+    except ValueError:
         return None, None
     if not (-90.0 <= latitude <= 90.0 and -180.0 <= longitude <= 180.0) or latitude == longitude == 0.0:
         return None, None

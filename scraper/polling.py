@@ -14,7 +14,8 @@ from scraper.memory import Memory, PublishedIds, added, refusal_id
 from scraper.metrics import Metrics
 from scraper.parsing import Parsed, Reading, parsed_payload
 from scraper.places import Places
-from scraper.publishing import publish_letters, publish_readings, totals_of
+from scraper.publishing import places_of, publish_letters, publish_readings, totals_of
+from scraper.selection import Selection
 
 log = structlog.get_logger()
 
@@ -29,6 +30,14 @@ class Source(Protocol):
     def accept(self) -> None:
         """What was fetched last is safe."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a poll takes: the selection, dated at most `future_s_max` seconds ahead of our clock."""
+
+    future_s_max: float
+    selection: Selection = field(default_factory=Selection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +69,11 @@ class Poller:
         places: Places,
         clock: Clock,
         metrics: Metrics,
-        future_s_max: float,
+        rules: Rules,
     ) -> None:
         self._source, self._publisher, self._memory = source, publisher, memory
         self._places, self._clock, self._metrics = places, clock, metrics
-        self._future_s_max = future_s_max
+        self._rules = rules
         self._published = PublishedIds()
         self._unremembered = _Unremembered()
 
@@ -78,17 +87,32 @@ class Poller:
         if payload is None:
             self._metrics.polls.labels("unchanged").inc()
             return Summary({}, 0, self._clock.monotonic_s() - began_at_s)
-        parsed = parsed_payload(payload, latest_s=now_s + self._future_s_max)
+        parsed = parsed_payload(payload, latest_s=now_s + self._rules.future_s_max)
+        left_out = self._leave_out(parsed)
         self._published = self._known()
         fresh, repeated = self._fresh(parsed)
         publish_readings(fresh.readings, READINGS_RAW, self._publisher, self._places, now_s=now_s)
         publish_letters(fresh.letters, self._publisher, now_s=now_s)
         self._publisher.flush()
-        totals = totals_of(published=fresh.readings, repeated=repeated, refused=fresh.letters)
+        totals = totals_of(
+            published=fresh.readings, repeated=repeated, refused=fresh.letters, left_out=left_out
+        )
         self._remember(parsed, {**totals, "polls": 1}, now_s=now_s)
         self._source.accept()
         self._count(totals, len(payload))
         return Summary(totals, len(payload), self._clock.monotonic_s() - began_at_s)
+
+    def _leave_out(self, parsed: Parsed) -> int:
+        """Drop the readings that are not asked for; how many."""
+        places = places_of(parsed.readings, self._places)
+        taken = [
+            reading
+            for reading, place in zip(parsed.readings, places, strict=True)
+            if self._rules.selection.takes(reading, place)
+        ]
+        left_out = len(parsed.readings) - len(taken)
+        parsed.readings = taken
+        return left_out
 
     def _known(self) -> PublishedIds:
         """What Redis knows, and what we know where Redis could not be told or does not answer."""
@@ -131,7 +155,7 @@ class Poller:
         self._metrics.polls.labels("done").inc()
         self._metrics.payload_bytes.inc(payload_bytes)
         self._metrics.last_poll_at_s.set(self._clock.now_s())
-        for outcome in ("published", "repeated", "refused"):
+        for outcome in ("published", "repeated", "refused", "left_out"):
             self._metrics.readings.labels(outcome).inc(totals[outcome])
         for name, count in totals.items():
             if name.startswith("refused_"):

@@ -22,7 +22,7 @@ def publish_readings(
 ) -> None:
     """Hand the readings over with their places; they are written only after a flush."""
     fetched_at = iso_utc(now_s)
-    for reading, place in zip(readings, _places(readings, places), strict=True):
+    for reading, place in zip(readings, places_of(readings, places), strict=True):
         publisher.publish(
             topic.name,
             topic.encode(RawReading(record=reading.record, place=place, fetched_at=fetched_at)),
@@ -40,22 +40,24 @@ def publish_letters(letters: Iterable[DeadLetter], publisher: Publisher, *, now_
 
 
 def totals_of(
-    *, published: Sequence[Reading], repeated: int, refused: Sequence[DeadLetter]
+    *, published: Sequence[Reading], repeated: int, refused: Sequence[DeadLetter], left_out: int
 ) -> dict[str, int]:
-    """The counts of one poll or chunk: fetched = published + repeated + refused."""
+    """The counts of one poll or chunk: fetched = published + repeated + refused + left out."""
     by_reason = Counter(letter.reason for letter in refused)
     return {
-        "fetched": len(published) + repeated + len(refused),
+        "fetched": len(published) + repeated + len(refused) + left_out,
         "published": len(published),
         "repeated": repeated,
         "refused": len(refused),
+        "left_out": left_out,
         "values_published": sum(reading.values for reading in published),
         "values_ignored": sum(reading.ignored for reading in published),
         **{f"refused_{reason}": count for reason, count in by_reason.items()},
     }
 
 
-def _places(readings: Sequence[Reading], places: Places) -> list[Place | None]:
+def places_of(readings: Sequence[Reading], places: Places) -> list[Place | None]:
+    """The place of each reading, None where it has no position."""
     positions = [_position(reading) for reading in readings]
     found = iter(places.of([position for position in positions if position is not None]))
     return [None if position is None else next(found) for position in positions]

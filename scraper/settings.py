@@ -1,17 +1,20 @@
 """All that the scraper can be told."""
 
+from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from runtime.settings import RoomSettings
+from scraper.selection import Box, Circle, Selection, box_of, circle_of, listed
 
 LIVE_URL = "https://data.sensor.community/static/v1/data.json"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 # The service asks for politeness; its file changes once a minute.
 LIVE_POLL_INTERVAL_S_MIN = 60.0
 MIB = 1024 * 1024
+INDOOR = {"both": None, "only": True, "never": False}
 
 
 class Settings(RoomSettings):
@@ -36,12 +39,64 @@ class Settings(RoomSettings):
     future_s_max: float = Field(
         default=300.0, ge=0.0, description="how far ahead of our clock a reading may be dated"
     )
+    countries: str = Field(default="", description="take only these, ISO codes with commas between: DE,GB")
+    sensor_types: str = Field(default="", description="take only these, with commas between: SDS011,BME280")
+    sensor_ids: str = Field(default="", description="take only these sensors, ids with commas between")
+    box: str = Field(default="", description="take only what lies within south,west,north,east in degrees")
+    near: str = Field(default="", description="take only what lies within latitude,longitude,km")
+    indoor: Literal["both", "only", "never"] = Field(
+        default="both",
+        description="what to do with indoor sensors: take both kinds, only these, or never these",
+    )
     metrics_port: int | None = Field(default=None, description="port of health and metrics; none if not set")
 
     @property
     def is_live(self) -> bool:
         """Whether the source is somebody else's machine."""
         return urlsplit(self.source_url).hostname not in LOOPBACK_HOSTS
+
+    @property
+    def selection(self) -> Selection:
+        """Which readings to take; raises ValueError where one of the choices cannot be read."""
+        areas: list[Box | Circle] = [
+            *([box_of(self.box)] if self.box else []),
+            *([circle_of(self.near)] if self.near else []),
+        ]
+        return Selection(
+            countries=frozenset(listed(self.countries.upper(), str)),
+            sensor_types=frozenset(listed(self.sensor_types.upper(), str)),
+            sensor_ids=frozenset(listed(self.sensor_ids, int)),
+            areas=tuple(areas),
+            indoor=INDOOR[self.indoor],
+        )
+
+    @field_validator("countries")
+    @classmethod
+    def _are_countries(cls, countries: str) -> str:
+        odd = [country for country in listed(countries, str) if len(country) != 2 or not country.isalpha()]
+        if odd:
+            raise ValueError(f"{', '.join(odd)}: not ISO codes of two letters")
+        return countries
+
+    @field_validator("sensor_ids")
+    @classmethod
+    def _are_ids(cls, sensor_ids: str) -> str:
+        listed(sensor_ids, int)
+        return sensor_ids
+
+    @field_validator("box")
+    @classmethod
+    def _is_box(cls, box: str) -> str:
+        if box:
+            box_of(box)
+        return box
+
+    @field_validator("near")
+    @classmethod
+    def _is_circle(cls, near: str) -> str:
+        if near:
+            circle_of(near)
+        return near
 
     @model_validator(mode="after")
     def _be_polite(self) -> "Settings":

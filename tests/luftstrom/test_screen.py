@@ -157,7 +157,13 @@ def test_a_reconciliation_as_json_parses():
     read = json.loads(json.dumps(screen.reconciliation_as_json(reconciliation)))
 
     assert read["closes"]
-    assert read["readings"] == {"fetched": 2, "published": 2, "repeated": 0, "refused": 0}
+    assert read["readings"] == {
+        "fetched": 2,
+        "published": 2,
+        "repeated": 0,
+        "refused": 0,
+        "left_out": 0,
+    }
     assert read["values"]["set_aside"] == {"not_a_number": 1}
 
 

@@ -13,7 +13,8 @@ from runtime.memory_log import MemoryLog, MemoryPublisher
 from scraper.memory import Memory, totals_key
 from scraper.metrics import Metrics
 from scraper.places import Places
-from scraper.polling import Poller
+from scraper.polling import Poller, Rules
+from scraper.selection import Selection
 from tests.scraper.feed import a_record, payload_of
 
 NOON_2026_S = 1_767_268_800
@@ -63,6 +64,7 @@ class House:
         self.redis = fakeredis.FakeRedis()
         self.memory = FlakyMemory(self.redis)
         self.source = ScriptedSource()
+        self.selection = Selection()
         self.restart()
 
     def restart(self):
@@ -74,7 +76,7 @@ class House:
             places=Places(),
             clock=SettableClock(NOON_2026_S),
             metrics=Metrics(CollectorRegistry()),
-            future_s_max=300.0,
+            rules=Rules(300.0, self.selection),
         )
 
     def poll(self, payload):
@@ -203,6 +205,25 @@ def test_while_kafka_is_away_nothing_is_remembered_and_nothing_accepted(house):
 
     assert house.published() == [1, 2]
     assert house.source.accepted == 1
+
+
+def test_what_is_not_asked_for_is_left_out_and_counted(house):
+    house.selection = Selection(sensor_ids=frozenset({7002}))
+    house.restart()
+    totals = house.poll(records(1, 2, 3)).totals
+
+    assert house.published() == [2]
+    assert (totals["fetched"], totals["published"], totals["left_out"]) == (3, 1, 2)
+    assert house.letters() == []
+
+
+def test_a_choice_of_countries_goes_by_the_position_and_not_by_what_the_record_says(house):
+    house.selection = Selection(countries=frozenset({"DE"}))
+    house.restart()
+    stuttgart = {"latitude": "48.78", "longitude": "9.18", "country": "GB"}
+    house.poll(payload_of(a_record(1), a_record(2, location=stuttgart), a_record(3, location=None)))
+
+    assert house.published() == [2]
 
 
 def test_a_source_that_is_away_changes_nothing(house):

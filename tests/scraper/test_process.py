@@ -116,6 +116,15 @@ def test_one_shot_ends_with_a_summary_that_adds_up_and_a_second_one_repeats_noth
     assert totals(valkey)["repeated"] > 0
 
 
+def test_a_choice_is_a_flag_too_and_what_is_left_out_is_counted(environment, valkey):
+    command = [sys.executable, "-m", "scraper", "--sensor-types", "BME280"]
+    subprocess.run(command, env=environment, check=True, capture_output=True, timeout=60)
+    counts = totals(valkey)
+
+    assert counts["left_out"] > counts["published"] > 0
+    assert counts["values_published"] == 3 * counts["published"]
+
+
 def test_one_shot_without_a_source_fails_and_says_why(environment):
     code, events = once({**environment, "SCRAPER_SOURCE_URL": "http://127.0.0.1:1/data.json"})
 
