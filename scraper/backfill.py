@@ -7,6 +7,7 @@ import argparse
 import gzip
 import lzma
 import sys
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
@@ -69,7 +70,7 @@ def lines_of(path: Path) -> Iterator[bytes]:
     try:
         with opened(path, "rb") as file:
             yield from (line.strip() for line in file if line.strip())
-    except (EOFError, OSError, lzma.LZMAError) as error:
+    except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
         raise BadInputError("unreadable_file", f"{path}: {error}") from error
 
 

@@ -3,6 +3,7 @@
 Whatever the bytes, parsing ends: it never raises, and every byte that matters is in a reading or a letter.
 """
 
+import codecs
 import json
 import re
 from collections.abc import Iterator
@@ -16,9 +17,13 @@ from contracts.errors import BadInputError
 from contracts.measures import HOUSEKEEPING
 
 INT64_MAX = 2**63 - 1
+INT64_DIGITS = 19  # Python itself refuses text of more than 4300
 # Objects that turn out to be no record while we look for the next whole one; bounds a hostile payload.
 FAILURES_MAX = 10_000
+FAILED_CHARACTERS_MAX = 64 * 1024 * 1024
 RECORD_BYTES_MAX = 256 * 1024
+# msgspec tells of bytes that are no UTF-8 by Python's own error.
+_NOT_DECODED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _OPENING = re.compile(r"[\[,]\s*(\{)|\A\s*(\{)")
 
 
@@ -78,6 +83,7 @@ class _Record(msgspec.Struct, gc=False):
     location: msgspec.Raw = msgspec.Raw()
 
 
+_json_decoder = json.JSONDecoder()
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_record = msgspec.json.Decoder(_Record).decode
 _decode_sensor_type = msgspec.json.Decoder(_SensorType).decode
@@ -90,9 +96,10 @@ def parsed_payload(payload: bytes, *, latest_s: float) -> Parsed:
     Readings observed after `latest_s` (Unix time) are set aside.
     """
     parsed = Parsed()
+    payload = payload.removeprefix(codecs.BOM_UTF8)
     try:
         records: Iterator[bytes | DeadLetter] = (bytes(raw) for raw in _decode_list(payload))
-    except (msgspec.MsgspecError, RecursionError):
+    except _NOT_DECODED:
         records = _salvaged(payload)
     for record in records:
         if isinstance(record, DeadLetter):
@@ -110,8 +117,9 @@ def parsed_record(record: bytes, *, latest_s: float) -> Reading:
     if len(record) > RECORD_BYTES_MAX:
         raise BadInputError(Reason.NOT_A_READING, f"{len(record)} bytes are no reading")
     try:
+        record.decode()  # msgspec does not look at what it skips, but whoever reads the record next may
         found = _decode_record(record)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except _NOT_DECODED as error:
         raise BadInputError(_reason(record), str(error)) from error
     observed_at_s = _observed_at_s(found.timestamp)
     if observed_at_s > latest_s:
@@ -138,8 +146,9 @@ def _reason(record: bytes) -> Reason:
 
 def _whole(number: int | str) -> int:
     if isinstance(number, str):
-        if not (number.isascii() and number.isdigit() and str(int(number)) == number):
-            raise BadInputError(Reason.NOT_A_READING, f"{number!r} is no id")
+        is_short = number.isascii() and number.isdigit() and len(number) <= INT64_DIGITS
+        if not is_short or str(int(number)) != number:
+            raise BadInputError(Reason.NOT_A_READING, f"{number[:INT64_DIGITS]!r} is no id")
         number = int(number)
     if not 0 <= number <= INT64_MAX:
         raise BadInputError(Reason.NOT_A_READING, f"{number} is no id")
@@ -190,8 +199,8 @@ def _degrees(raw: msgspec.Raw) -> float:
 
 
 def _salvaged(payload: bytes) -> Iterator[bytes | DeadLetter]:
-    """The whole records of a payload that is no JSON list, and the bytes between them as letters."""
-    if _is_json(payload):
+    """The whole records of a payload that is no strict JSON list, and the bytes between them as letters."""
+    if _is_json(payload) and not payload.lstrip().startswith(b"["):
         yield dead_letter(Reason.NOT_A_READING, payload)
         return
     text = payload.decode("utf-8", errors="surrogateescape")
@@ -205,21 +214,35 @@ def _salvaged(payload: bytes) -> Iterator[bytes | DeadLetter]:
 
 
 def _whole_records(text: str) -> Iterator[tuple[int, int]]:
-    """Start and end of each object that has `sensordatavalues`; gives up after `FAILURES_MAX` others."""
-    decoder = json.JSONDecoder()
-    at, failures = 0, 0
-    while failures < FAILURES_MAX and (found := _OPENING.search(text, at)):
+    """Start and end of each object that has `sensordatavalues`.
+
+    Gives up after `FAILURES_MAX` others, or when those were `FAILED_CHARACTERS_MAX` long together.
+    """
+    at, failures, failed_characters = 0, 0, 0
+    while failures < FAILURES_MAX and failed_characters < FAILED_CHARACTERS_MAX:
+        found = _OPENING.search(text, at)
+        if not found:
+            return
         start = found.end() - 1
-        try:
-            record, end = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            record, end = None, start
-        if isinstance(record, dict) and "sensordatavalues" in record:
-            yield start, end
-            at = end
+        is_whole, length = _tried_record(text[start : start + RECORD_BYTES_MAX])
+        if is_whole:
+            yield start, start + length
+            at = start + length
         else:
             failures += 1
+            failed_characters += length
             at = start + 1
+
+
+def _tried_record(text: str) -> tuple[bool, int]:
+    """Whether a record is at the beginning of the text, and how many characters it took to know."""
+    try:
+        record, length = _json_decoder.raw_decode(text)
+    except json.JSONDecodeError as error:
+        return False, error.pos
+    except (ValueError, RecursionError):
+        return False, len(text)
+    return isinstance(record, dict) and "sensordatavalues" in record, length
 
 
 def _letter_of_rest(rest: str, reason: Reason) -> Iterator[DeadLetter]:

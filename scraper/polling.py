@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Protocol
 
 import structlog
@@ -49,14 +50,6 @@ class Summary:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Unremembered:
-    """Totals that Redis did not confirm; the mark tells whether it took them all the same."""
-
-    totals: dict[str, int] = field(default_factory=dict)
-    mark: str = ""
-
-
 class Poller:
     """Polls one feed; keeps what Redis could not take until it can."""
 
@@ -75,7 +68,8 @@ class Poller:
         self._places, self._clock, self._metrics = places, clock, metrics
         self._rules = rules
         self._published = PublishedIds()
-        self._unremembered = _Unremembered()
+        # What Redis did not confirm, oldest first; its mark tells which it took all the same.
+        self._unremembered_by_mark: dict[str, dict[str, int]] = {}
 
     def poll(self) -> Summary:
         """Publish what is new; raises UnavailableError where the source or Kafka is away.
@@ -118,12 +112,10 @@ class Poller:
         """What Redis knows, and what we know where Redis could not be told or does not answer."""
         try:
             known = self._memory.published()
-            if self._unremembered.mark and self._memory.mark() == self._unremembered.mark:
-                self._unremembered = _Unremembered()
         except UnavailableError as error:
             log.warning("published_ids_unreadable", error=str(error))
             return self._published
-        return known.united(self._published) if self._unremembered.mark else known
+        return known.united(self._published) if self._unremembered_by_mark else known
 
     def _fresh(self, parsed: Parsed) -> tuple[Parsed, int]:
         """What was not published before, and how many were; also within one payload."""
@@ -141,15 +133,24 @@ class Poller:
         numbers = [reading.id for reading in parsed.readings]
         numbers += [refusal_id(letter.original) for letter in parsed.letters]
         self._published = self._published.with_seen(numbers, now_s=now_s)
-        waiting = _Unremembered(added(self._unremembered.totals, totals), uuid.uuid4().hex)
+        mark = uuid.uuid4().hex
+        self._unremembered_by_mark[mark] = totals
         try:
-            self._memory.remember(self._published, waiting.totals, mark=waiting.mark)
+            waiting = self._uncounted()
+            self._memory.remember(self._published, waiting, mark=mark)
         except UnavailableError as error:
             log.warning("poll_not_remembered", error=str(error))
             self._metrics.unremembered_polls.inc()
-            self._unremembered = waiting
         else:
-            self._unremembered = _Unremembered()
+            self._unremembered_by_mark = {}
+
+    def _uncounted(self) -> dict[str, int]:
+        """The totals that Redis has not counted: what came after the mark it holds."""
+        marks = list(self._unremembered_by_mark)
+        if len(marks) > 1 and (last := self._memory.mark()) in marks:
+            for mark in marks[: marks.index(last) + 1]:
+                del self._unremembered_by_mark[mark]
+        return reduce(added, self._unremembered_by_mark.values(), {})
 
     def _count(self, totals: dict[str, int], payload_bytes: int) -> None:
         self._metrics.polls.labels("done").inc()

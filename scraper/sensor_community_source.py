@@ -93,7 +93,7 @@ def _retry_after_s(value: str | None, *, now_s: float) -> float | None:
     """Seconds to wait, from the header's number or date; None without one."""
     if not value:
         return None
-    if value.isdigit():
+    if value.isascii() and value.isdigit():
         return float(value)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - now_s)

@@ -1,0 +1,194 @@
+"""One poll of the whole network, beside a straightforward client that does the same.
+
+`python -m benchmarks.whole_network [records]`; 48,000 by default, the five minutes of the live feed.
+Both read the same payload, publish to the same broker of their own and remember in the same Valkey.
+CPU is that of the client's process alone, all its threads; each client runs in a process of its own.
+"""
+
+import json
+import multiprocessing
+import random
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import kafka
+import redis
+import reverse_geocode
+from prometheus_client import CollectorRegistry
+
+from contracts.topics import READINGS_RAW, TOPICS
+from local_stack.provisioning import create_topics
+from local_stack.single import running_kafka, running_valkey
+from runtime.clock import SystemClock
+from runtime.kafka_log import KafkaPublisher
+from runtime.redis_client import connect_redis
+from scraper.memory import Memory
+from scraper.metrics import Metrics
+from scraper.places import Places
+from scraper.polling import Poller, Rules
+
+RECORDS = 48_000
+POSITIONS = 12_000
+SEED = 7
+MIB = 1024 * 1024
+# The mix of the live feed: type, its id, share in per cent, value types.
+TYPES = (
+    ("SDS011", 14, 50, ("P1", "P2")),
+    ("BME280", 17, 21, ("humidity", "pressure", "temperature", "pressure_at_sealevel")),
+    ("DHT22", 9, 20, ("humidity", "temperature")),
+    ("DNMS (Laerm)", 29, 3, ("noise_LAeq", "noise_LA_min", "noise_LA_max")),
+    ("SPS30", 33, 2, ("P0", "P2", "P4", "P1", "N05", "N1", "N25", "N4", "N10", "TS")),
+    ("PMS5003", 23, 2, ("P0", "P1", "P2")),
+    ("SHT31", 28, 2, ("humidity", "temperature")),
+)
+
+Client = Callable[[bytes, str, str], None]
+
+
+class FixedSource:
+    """Gives one payload each time it is asked."""
+
+    def __init__(self, payload: bytes) -> None:
+        self._payload = payload
+
+    def fetch(self) -> bytes:
+        """The payload."""
+        return self._payload
+
+    def accept(self) -> None:
+        """Nothing to remember."""
+
+
+def main(records: int) -> None:
+    """Make the payload, run each client twice, print a table."""
+    payload = payload_of(records)
+    print(f"payload: {records:,} records, {len(payload) / MIB:.1f} MiB")
+    print(f"{'client':<34}{'CPU s':>8}{'wall s':>8}{'peak MiB':>10}")
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "kafka").mkdir()
+        (Path(folder) / "valkey").mkdir()
+        with (
+            running_kafka(Path(folder) / "kafka") as broker,
+            running_valkey(Path(folder) / "valkey") as valkey,
+        ):
+            create_topics(broker.bootstrap_servers, TOPICS, lambda _line: None)
+            for name, client in CLIENTS.items():
+                figures = _measured(client, payload, broker.bootstrap_servers, valkey.url)
+                print(f"{name:<34}{figures[0]:8.2f}{figures[1]:8.2f}{figures[2]:10.0f}")
+
+
+def payload_of(records: int) -> bytes:
+    """A feed of so many records in their true shapes, each of its own sensor's position."""
+    chance = random.Random(SEED)  # noqa: S311 - the same payload each time
+    positions = [(chance.uniform(42, 58), chance.uniform(-5, 25)) for _ in range(POSITIONS)]
+    timestamp = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    weights = [share for _, _, share, _ in TYPES]
+    feed = []
+    for number in range(records):
+        name, type_id, _, value_types = chance.choices(TYPES, weights)[0]
+        value = f"{chance.uniform(1, 50):.2f}"
+        feed.append(_record(number, (name, type_id), positions[number % POSITIONS], timestamp))
+        feed[-1]["sensordatavalues"] = [
+            {"id": 67_000_000_000 + number, "value": value, "value_type": each} for each in value_types
+        ]
+    return json.dumps(feed, separators=(",", ":")).encode()
+
+
+def _record(
+    number: int, sensor_type: tuple[str, int], position: tuple[float, float], timestamp: str
+) -> dict[str, Any]:
+    name, type_id = sensor_type
+    return {
+        "id": 30_000_000_000 + number,
+        "timestamp": timestamp,
+        "sampling_rate": None,
+        "location": {
+            "id": number % POSITIONS,
+            "latitude": f"{position[0]:.11f}",
+            "longitude": f"{position[1]:.11f}",
+            "altitude": "69.3",
+            "country": "DE",
+            "exact_location": 0,
+            "indoor": 0,
+        },
+        "sensor": {
+            "id": number % (2 * POSITIONS),
+            "pin": "1",
+            "sensor_type": {"id": type_id, "name": name, "manufacturer": "various"},
+        },
+    }
+
+
+def luftstrom_new(payload: bytes, bootstrap_servers: str, redis_url: str) -> None:
+    """Our poll with nothing known."""
+    _poller(payload, bootstrap_servers, redis_url).poll()
+
+
+def luftstrom_known(payload: bytes, bootstrap_servers: str, redis_url: str) -> None:
+    """Our poll with every id published before."""
+    _poller(payload, bootstrap_servers, redis_url).poll()
+
+
+def straightforward(payload: bytes, bootstrap_servers: str, redis_url: str) -> None:
+    """What one writes first: json, one look-up, one geocode, one produce a record."""
+    client = redis.Redis.from_url(redis_url)
+    producer = kafka.KafkaProducer(
+        bootstrap_servers=bootstrap_servers, value_serializer=lambda record: json.dumps(record).encode()
+    )
+    for record in json.loads(payload):
+        if client.set(f"seen:{record['id']}", 1, nx=True, ex=900):
+            location = record["location"]
+            position = (float(location["latitude"]), float(location["longitude"]))
+            record["place"] = reverse_geocode.get(position)
+            producer.send(READINGS_RAW.name, record, key=str(record["sensor"]["id"]).encode())
+    producer.flush()
+    producer.close()
+
+
+CLIENTS: dict[str, Client] = {
+    "straightforward, all new": straightforward,
+    "Luftstrom, all new": luftstrom_new,
+    "Luftstrom, all published before": luftstrom_known,
+}
+
+
+def _poller(payload: bytes, bootstrap_servers: str, redis_url: str) -> Poller:
+    return Poller(
+        FixedSource(payload),
+        KafkaPublisher(bootstrap_servers, client_id="benchmark"),
+        Memory(connect_redis(redis_url)),
+        places=Places(),
+        clock=SystemClock(),
+        metrics=Metrics(CollectorRegistry()),
+        rules=Rules(future_s_max=300.0),
+    )
+
+
+def _measured(
+    client: Client, payload: bytes, bootstrap_servers: str, redis_url: str
+) -> tuple[float, float, float]:
+    """CPU seconds, wall seconds and peak MiB of one run in a fresh process, imports left out of the times."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_run, args=(client, payload, bootstrap_servers, redis_url, theirs))
+    process.start()
+    figures: tuple[float, float, float] = ours.recv()
+    process.join()
+    return figures
+
+
+def _run(client: Client, payload: bytes, bootstrap_servers: str, redis_url: str, answer: object) -> None:
+    cpu_s, wall_s = time.process_time(), time.monotonic()
+    client(payload, bootstrap_servers, redis_url)
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    answer.send((time.process_time() - cpu_s, time.monotonic() - wall_s, peak_mib))  # type: ignore[attr-defined]
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else RECORDS)
