@@ -106,6 +106,46 @@ def dead_letters(
         screen.show_dead_letters(letters, limit=limit)
 
 
+places_app = typer.Typer(
+    no_args_is_help=True, help="Places of positions: look one up, see or forget what is kept."
+)
+app.add_typer(places_app, name="places")
+
+
+@places_app.command(context_settings={"ignore_unknown_options": True})  # a longitude may be negative
+def lookup(
+    latitude: Annotated[float, typer.Argument(min=-90.0, max=90.0, help="Degrees north.")],
+    longitude: Annotated[
+        float, typer.Argument(min=-180.0, max=180.0, help="Degrees east; west is negative.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Show the place of a position, from the offline gazetteer; needs no running stack."""
+    from luftstrom.commands import place_of
+
+    place = place_of(latitude, longitude)
+    if as_json:
+        typer.echo(json.dumps({"country": place.country, "city": place.city, "geohash": place.geohash}))
+    else:
+        screen.show_line(f"{place.city}, {place.country}  (geohash {place.geohash})")
+
+
+@places_app.command()
+def stats() -> None:
+    """Show how many places the running stack keeps."""
+    from luftstrom.commands import kept_places
+
+    screen.show_line(f"{kept_places():,} places kept")
+
+
+@places_app.command()
+def purge() -> None:
+    """Forget all kept places; each is looked up again when it is next needed."""
+    from luftstrom.commands import forget_places
+
+    screen.show_line(f"{forget_places():,} places forgotten")
+
+
 def main() -> None:
     """Run the command; known errors become one clear message and exit code 2.
 

@@ -2,6 +2,7 @@
 
 from contracts.dead_letters import DeadLetter
 from contracts.errors import UnavailableError
+from contracts.readings import Place
 from local_stack import stack
 from local_stack.programs import recording_starts_at_s
 from local_stack.settings import LOOPBACK, Settings
@@ -12,6 +13,8 @@ from luftstrom.demo import play_history, settled
 from luftstrom.overview import Overview, Row, collector_lag, freshness_s, split_lag
 from luftstrom.reconciliation import Reconciliation
 from runtime.settings import environment_name, read_settings
+from scraper.place_cache import RedisPlaceCache
+from scraper.places import Places
 
 DEMO_RECORDING = "aberdeen-2019-05-12"
 
@@ -56,6 +59,23 @@ def dead_letters_now() -> list[DeadLetter]:
     """Every dead letter there is."""
     with connections(_settings_of_running_stack()) as connected:
         return list(connected.ledger.dead_letters())
+
+
+def place_of(latitude: float, longitude: float) -> Place:
+    """The place of a position in degrees, from the gazetteer."""
+    return Places().of([(latitude, longitude)])[0]
+
+
+def kept_places() -> int:
+    """How many places the stack's Redis keeps."""
+    with connections(_settings_of_running_stack()) as connected:
+        return RedisPlaceCache(connected.redis_client).count()
+
+
+def forget_places() -> int:
+    """Forget the places of the stack's Redis; how many there were."""
+    with connections(_settings_of_running_stack()) as connected:
+        return RedisPlaceCache(connected.redis_client).purge()
 
 
 def demonstrate() -> bool:

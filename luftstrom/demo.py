@@ -12,6 +12,7 @@ from luftstrom.reconciliation import Reconciliation
 from runtime.kafka_log import KafkaPublisher
 from scraper.backfill import backfill
 from scraper.memory import Memory
+from scraper.place_cache import RedisPlaceCache
 from scraper.places import Places
 
 HISTORY = "aberdeen-2019-03-22"
@@ -37,7 +38,7 @@ def play_history(settings: Settings, *, anchor_s: int, on_progress: Progress) ->
                 name=f"{HISTORY}@{anchor_s}",
                 publisher=publisher,
                 memory=Memory(connected.redis_client),
-                places=Places(),
+                places=Places(RedisPlaceCache(connected.redis_client)),
                 on_progress=lambda done: on_progress(done, len(history)),
             )
         finally:

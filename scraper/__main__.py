@@ -19,6 +19,7 @@ from runtime.settings import SettingsError, environment_name, exit_on_bad_settin
 from runtime.stopping import stop_on_signals
 from scraper.memory import Memory
 from scraper.metrics import Metrics
+from scraper.place_cache import RedisPlaceCache
 from scraper.places import Places
 from scraper.polling import Poller, Rules, Summary
 from scraper.sensor_community_source import AskedToWaitError, SensorCommunitySource
@@ -79,11 +80,13 @@ def _poller(settings: Settings, metrics: Metrics, stopping: threading.Event, sta
     stack.callback(publisher.close)
     source = SensorCommunitySource(settings)
     stack.callback(source.close)
+    client = connect_redis(settings.redis_url)
+    stack.callback(client.close)
     return Poller(
         source,
         publisher,
-        Memory(connect_redis(settings.redis_url)),
-        places=Places(),
+        Memory(client),
+        places=Places(RedisPlaceCache(client)),
         clock=SystemClock(),
         metrics=metrics,
         rules=Rules(settings.future_s_max, settings.selection),

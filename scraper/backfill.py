@@ -22,6 +22,7 @@ from runtime.log_interfaces import Publisher
 from runtime.redis_client import connect_redis
 from scraper.memory import Memory, added
 from scraper.parsing import Reading, parsed_record
+from scraper.place_cache import RedisPlaceCache
 from scraper.places import Places
 from scraper.publishing import publish_letters, publish_readings, totals_of
 
@@ -92,8 +93,8 @@ def main() -> None:
     parser.add_argument("--redis", required=True, help="redis://host:port/0, where the position is kept")
     given = parser.parse_args()
     publisher = KafkaPublisher(given.kafka, client_id="backfill")
-    memory = Memory(connect_redis(given.redis))
-    places = Places()
+    client = connect_redis(given.redis)
+    memory, places = Memory(client), Places(RedisPlaceCache(client))
     try:
         for path in given.files:
             totals = backfill(

@@ -1,10 +1,15 @@
 """Places by position, offline: nearest city of GeoNames, in one language, at once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 import pygeohash
+import structlog
 
+from contracts.errors import UnavailableError
 from contracts.readings import Place
+
+log = structlog.get_logger()
 
 GEOHASH_CHARACTERS = 7
 # Sensors of one house give positions that differ in the last digits; 4 decimals are about 11 m.
@@ -16,31 +21,72 @@ COUNTRY_BY_OTHER_NAME = {"UK": "GB", "EL": "GR"}
 Position = tuple[float, float]
 
 
-class Places:
-    """The place of a position; remembers what it was asked, up to `PLACES_MAX`."""
+class PlaceCache(Protocol):
+    """Where places are kept between runs; may be away."""
 
-    def __init__(self) -> None:
+    def known(self, positions: Sequence[Position]) -> dict[Position, Place]:
+        """The places that are kept; raises UnavailableError."""
+        ...
+
+    def keep(self, place_by_position: Mapping[Position, Place]) -> None:
+        """Keep places; raises UnavailableError."""
+        ...
+
+
+class Places:
+    """The place of a position: from memory (up to `PLACES_MAX`), else the cache, else the gazetteer."""
+
+    def __init__(self, cache: PlaceCache | None = None) -> None:
+        self._cache = cache
         self._place_by_position: dict[Position, Place] = {}
 
     def of(self, positions: Iterable[Position]) -> list[Place]:
         """The places of positions (latitude, longitude in degrees), in their order."""
-        rounded = [_rounded(position) for position in positions]
+        rounded = [rounded_position(position) for position in positions]
         unknown = list({position for position in rounded if position not in self._place_by_position})
         if unknown:
             self._remember(unknown)
         return [self._place_by_position[position] for position in rounded]
 
     def _remember(self, positions: list[Position]) -> None:
-        # Loading takes 0.4 s and its tree 100 MB; who never asks never pays.
-        import reverse_geocode  # noqa: PLC0415
-
         if len(self._place_by_position) + len(positions) > PLACES_MAX:
             self._place_by_position.clear()
-        for position, found in zip(positions, reverse_geocode.search(positions), strict=True):
-            self._place_by_position[position] = _place(position, found)
+        cached = self._cached(positions)
+        looked_up = looked_up_places([position for position in positions if position not in cached])
+        self._place_by_position |= cached | looked_up
+        self._keep(looked_up)
+
+    def _cached(self, positions: list[Position]) -> dict[Position, Place]:
+        if self._cache is None:
+            return {}
+        try:
+            return self._cache.known(positions)
+        except UnavailableError as error:
+            log.warning("place_cache_away", error=str(error))
+            return {}
+
+    def _keep(self, place_by_position: dict[Position, Place]) -> None:
+        if self._cache is None or not place_by_position:
+            return
+        try:
+            self._cache.keep(place_by_position)
+        except UnavailableError as error:
+            log.warning("places_not_kept", places=len(place_by_position), error=str(error))
 
 
-def _rounded(position: Position) -> Position:
+def looked_up_places(positions: list[Position]) -> dict[Position, Place]:
+    """Place by position (latitude, longitude in degrees), from the gazetteer."""
+    if not positions:
+        return {}
+    # Loading takes 0.4 s and its tree 100 MB; who never asks never pays.
+    import reverse_geocode  # noqa: PLC0415
+
+    found = reverse_geocode.search(positions)
+    return {position: _place(position, each) for position, each in zip(positions, found, strict=True)}
+
+
+def rounded_position(position: Position) -> Position:
+    """The position with the decimals that places are kept by."""
     return round(position[0], POSITION_DECIMALS), round(position[1], POSITION_DECIMALS)
 
 

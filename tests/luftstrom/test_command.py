@@ -182,3 +182,21 @@ def test_reconcile_tells_programs_by_its_exit_code(monkeypatch, stored, exit_cod
 
     assert result.exit_code == exit_code
     assert json.loads(result.output)["closes"] is (exit_code == 0)
+
+
+def test_a_place_is_looked_up_without_a_stack():
+    result = invoked("places", "lookup", "57.13", "-2.086")
+
+    assert result.exit_code == 0
+    assert result.output == "Aberdeen, GB  (geohash gfnt081)\n"
+    assert json.loads(invoked("places", "lookup", "-33.9", "151.2", "--json").output)["country"] == "AU"
+
+
+@pytest.mark.parametrize("position", [("91", "0"), ("0", "181"), ("here", "there")])
+def test_a_position_that_is_none_is_refused(position):
+    assert invoked("places", "lookup", *position).exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["stats", "purge"])
+def test_kept_places_are_those_of_a_running_stack(refused, command):
+    assert "luftstrom up" in refused("places", command)

@@ -121,6 +121,16 @@ def test_a_file_that_is_cut_short_is_bad_input(tmp_path, suffix, packed):
         list(lines_of(path))
 
 
+def test_a_file_that_is_damaged_in_the_middle_is_bad_input(tmp_path):
+    packed = bytearray(gzip.compress(b"\n".join(lines(500))))
+    packed[200:260] = bytes(byte ^ 0xFF for byte in packed[200:260])
+    path = tmp_path / "records.jsonl.gz"
+    path.write_bytes(packed)
+
+    with pytest.raises(BadInputError, match="records.jsonl"):
+        list(lines_of(path))
+
+
 def test_a_file_that_is_not_there_is_bad_input(tmp_path):
     with pytest.raises(BadInputError):
         list(lines_of(tmp_path / "none.jsonl"))

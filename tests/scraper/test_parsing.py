@@ -68,7 +68,12 @@ def test_an_id_is_any_whole_number_of_64_bits(number):
     assert reading_of(a_record(id=number)).id == int(number)
 
 
-@pytest.mark.parametrize("number", [None, "", "x", "007", "1.5", 1.5, -1, 2**63, [], True])
+@pytest.mark.parametrize("number", ["72", 2**31, 2**63 - 1])
+def test_the_id_of_a_sensor_is_a_number_too_or_its_digits(number):
+    assert reading_of(a_record(sensor={"id": number})).sensor_id == int(number)
+
+
+@pytest.mark.parametrize("number", [None, "", "x", "007", "1.5", "²", "1" * 5000, 1.5, -1, 2**63, [], True])
 def test_anything_else_is_no_id(number):
     assert refusal_of(a_record(id=number)) == Reason.NOT_A_READING
 
@@ -179,6 +184,41 @@ def test_a_broken_record_costs_no_other_and_is_one_letter_of_its_bytes(broken):
     assert letters(result) == [(Reason.NOT_JSON, broken)]
 
 
+@pytest.mark.parametrize("member", [b"NaN", b"-Infinity", b'"\\ud800"'])
+def test_a_record_that_only_lenient_readers_take_costs_no_other(member):
+    first, last = (json.dumps(a_record(number)).encode() for number in (1, 2))
+    lenient = json.dumps(a_record(3)).encode().replace(b'"1.03"', member)
+    result = parsed(b"[" + first + b"," + lenient + b"," + last + b"]")
+
+    assert ids(result) == [1, 2]
+    assert letters(result) == [(Reason.NOT_A_READING, lenient)]
+
+
+@pytest.mark.parametrize(
+    "text", [b'"P1"', b'"SDS011"', b'"GB"', b'"pin"', b'"57.130"', b'"1.03"', b'"2026-01-01 00:00:00"']
+)
+def test_bytes_that_are_no_text_cost_their_record_only(text):
+    first, last = (json.dumps(a_record(number)).encode() for number in (1, 2))
+    bad = json.dumps(a_record(3)).encode().replace(text, b'"\xff"')
+    result = parsed(b"[" + first + b"," + bad + b"," + last + b"]")
+
+    assert ids(result) == [1, 2]
+    assert letters(result) == [(Reason.NOT_JSON, bad)]
+
+
+def test_a_byte_order_mark_costs_nothing():
+    result = parsed(b"\xef\xbb\xbf" + payload_of(a_record(1), a_record(2)))
+
+    assert (ids(result), letters(result)) == ([1, 2], [])
+
+
+def test_records_that_lack_their_end_cost_only_themselves():
+    whole = [json.dumps(a_record(number)).encode() for number in range(1, 501)]
+    sent = [record[:-2] if number % 2 else record for number, record in enumerate(whole, start=1)]
+
+    assert ids(parsed(b"[" + b",".join(sent) + b"]")) == list(range(2, 501, 2))
+
+
 @pytest.mark.parametrize("cut", [1, 3, 40, 300])
 def test_a_truncated_payload_gives_its_whole_records_and_one_letter(cut):
     result = parsed(payload_of(a_record(1), a_record(2), a_record(3))[:-cut])
@@ -219,10 +259,12 @@ def test_an_empty_payload_holds_nothing_or_one_letter(payload):
         b'[{"a":' * 100_000,
         b'[{"sensordatavalues":[' + b'{"v":1},' * 500_000,
         b'",{"' * 500_000,
+        b'[{"a":' * 300 + b"[" + b"1," * 2_500_000,
+        b'[{"a":[' + b'{"a":[' * 900 + b"1," * 2_500_000,
     ],
-    ids=["brackets", "nested", "long", "quotes"],
+    ids=["brackets", "nested", "long", "quotes", "numbers", "nested numbers"],
 )
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(10)
 def test_a_hostile_payload_ends_soon(payload):
     assert parsed(payload).readings == []
 
@@ -231,6 +273,14 @@ def test_a_hostile_payload_ends_soon(payload):
 def test_any_bytes_are_survived(payload):
     for letter in parsed(payload).letters:
         assert letter.reason in set(Reason)
+
+
+@given(member=st.sampled_from(sorted(a_record())), junk=st.binary(max_size=12))
+def test_any_bytes_for_a_member_are_survived(member, junk):
+    record = json.dumps(a_record(**{member: "here"})).encode().replace(b"here", junk)
+    result = parsed(b"[" + record + b"]")
+
+    assert result.readings or result.letters
 
 
 @given(

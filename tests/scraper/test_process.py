@@ -2,15 +2,21 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import islice
 
+import kafka as kafka_python
 import pytest
 import requests
+from kafka.structs import TopicPartition
 
-from contracts.topics import TOPICS
+from contracts.topics import READINGS_RAW, TOPICS
 from local_stack.ports import free_ports
 from local_stack.provisioning import create_topics
 from runtime.redis_client import connect_redis
@@ -23,11 +29,11 @@ STOP_LIMIT_S = 10.0
 FIRST_WINDOW_S = 300
 
 
-def wait_until(is_so, *, limit_s=LIMIT_S):
+def wait_until(is_so, *, limit_s=LIMIT_S, every_s=0.05):
     ends_at_s = time.monotonic() + limit_s
     while not is_so():
         assert time.monotonic() < ends_at_s, f"not so within {limit_s} s"
-        time.sleep(0.05)
+        time.sleep(every_s)
 
 
 def answers(url):
@@ -37,14 +43,12 @@ def answers(url):
         return False
 
 
-@pytest.fixture(scope="module")
-def feed():
-    """A recording that began five minutes ago."""
+@contextmanager
+def playing(*options):
     (port,) = free_ports(1)
-    starts_at = int(time.time()) - FIRST_WINDOW_S
     command = [
         sys.executable, "-m", "local_stack.recording_server", "--recording", "aberdeen-2019-05-12",
-        "--port", str(port), "--starts-at", str(starts_at),
+        "--port", str(port), *options,
     ]  # fmt: skip
     with subprocess.Popen(command) as server:
         try:
@@ -52,6 +56,83 @@ def feed():
             yield f"http://127.0.0.1:{port}/static/v1/data.json"
         finally:
             server.terminate()
+
+
+@pytest.fixture(scope="module")
+def feed():
+    """A recording that began five minutes ago."""
+    with playing("--starts-at", str(int(time.time()) - FIRST_WINDOW_S)) as url:
+        yield url
+
+
+class Tee:
+    """Hands the answers of a feed on and keeps the ids in them; may call `in_mid_answer` half way."""
+
+    def __init__(self, feed):
+        self.ids, self.served, self.in_mid_answer = set(), 0, None
+        tee = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                answer = requests.get(feed, headers={"User-Agent": "a test"}, timeout=LIMIT_S)
+                tee.ids |= {record["id"] for record in answer.json()}
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(answer.content)))
+                self.end_headers()
+                half = len(answer.content) // 2
+                with suppress(ConnectionError):
+                    self.wfile.write(answer.content[:half])
+                    if tee.in_mid_answer:
+                        tee.in_mid_answer()
+                    self.wfile.write(answer.content[half:])
+                tee.served += 1
+
+            def log_message(self, *_args):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/data.json"
+
+
+@pytest.fixture
+def tee():
+    """A recording of a day, each record of it in five answers."""
+    with playing("--starts-at", str(int(time.time()) - 86_400), "--advance-per-fetch", "60") as feed:
+        tee = Tee(feed)
+        thread = threading.Thread(target=tee.server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield tee
+        tee.server.shutdown()
+        tee.server.server_close()
+        thread.join()
+
+
+class RawTopic:
+    """What comes to `readings-raw-v1` from now on."""
+
+    def __init__(self, bootstrap_servers):
+        self.consumer = kafka_python.KafkaConsumer(bootstrap_servers=bootstrap_servers)
+        self.partitions = [TopicPartition(READINGS_RAW.name, n) for n in range(READINGS_RAW.partitions)]
+        self.starts = self.ends()
+
+    def ends(self):
+        return self.consumer.end_offsets(self.partitions)
+
+    def ids(self):
+        """The id of each record, with repeats."""
+        self.consumer.assign(self.partitions)
+        for partition, start in self.starts.items():
+            self.consumer.seek(partition, start)
+        count = sum(self.ends().values()) - sum(self.starts.values())
+        bodies = [record.value for record in islice(self.consumer, count)]
+        return [json.loads(READINGS_RAW.decode(body).record)["id"] for body in bodies]
+
+
+@pytest.fixture
+def raw_topic(environment, kafka):
+    topic = RawTopic(kafka.bootstrap_servers)
+    yield topic
+    topic.consumer.close()
 
 
 @pytest.fixture
@@ -143,6 +224,36 @@ def test_it_is_ready_after_a_poll_and_ends_soon_when_told(environment, valkey):
         assert time.monotonic() - began_at_s < STOP_LIMIT_S
     published = [line for line in metrics.splitlines() if 'outcome="published"' in line and "_total" in line]
     assert published[0].endswith(f" {totals(valkey)['published']}.0")
+
+
+def test_killed_at_any_moment_of_a_poll_it_loses_nothing_and_counts_once(environment, tee, raw_topic, valkey):
+    environment = {**environment, "SCRAPER_SOURCE_URL": tee.url, "SCRAPER_POLL_INTERVAL_S": "0.05"}
+
+    def kill_with_half_an_answer(process):
+        tee.in_mid_answer = process.kill
+
+    def kill_with_an_answer(process):
+        served = tee.served
+        wait_until(lambda: tee.served > served + 1, every_s=0.0)
+        process.kill()
+
+    def kill_when_something_is_published(process):
+        before = raw_topic.ends()
+        wait_until(lambda: raw_topic.ends() != before, every_s=0.0)
+        process.kill()
+
+    for kill in [kill_with_half_an_answer, kill_with_an_answer, kill_when_something_is_published] * 2:
+        with polling(environment) as (process, _):
+            kill(process)
+            assert process.wait(LIMIT_S) == -signal.SIGKILL
+        tee.in_mid_answer = None
+    code, _ = once(environment)
+    published = raw_topic.ids()
+
+    assert code == 0
+    assert len(tee.ids) > 0
+    assert set(published) == tee.ids
+    assert totals(valkey)["published"] == len(tee.ids)
 
 
 def test_it_ends_within_the_limit_while_kafka_is_away(environment):

@@ -129,8 +129,9 @@ def test_we_wait_until_the_moment_we_are_asked_to(url, feed, ahead_s, seconds):
     assert asked.value.seconds == pytest.approx(seconds, abs=60.0)
 
 
-def test_a_retry_after_that_says_nothing_is_a_plain_error(url, feed):
-    feed.status, feed.headers = 503, {"Retry-After": "soon"}
+@pytest.mark.parametrize("value", ["soon", "", "-1", "²"])
+def test_a_retry_after_that_says_nothing_is_a_plain_error(url, feed, value):
+    feed.status, feed.headers = 503, {"Retry-After": value}
 
     with pytest.raises(UnavailableError) as refused:
         a_source(url).fetch()
