@@ -13,6 +13,8 @@ LIVE_URL = "https://data.sensor.community/static/v1/data.json"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 # The service asks for politeness; its file changes once a minute.
 LIVE_POLL_INTERVAL_S_MIN = 60.0
+# The broker refuses records that are dated further ahead, again in each poll.
+FUTURE_S_MAX = 3600.0
 MIB = 1024 * 1024
 INDOOR = {"both": None, "only": True, "never": False}
 
@@ -37,7 +39,10 @@ class Settings(RoomSettings):
         default=256 * MIB, gt=0, description="largest payload that is read, unpacked"
     )
     future_s_max: float = Field(
-        default=300.0, ge=0.0, description="how far ahead of our clock a reading may be dated"
+        default=300.0,
+        ge=0.0,
+        le=FUTURE_S_MAX,
+        description="how far ahead of our clock a reading may be dated",
     )
     countries: str = Field(default="", description="take only these, ISO codes with commas between: DE,GB")
     sensor_types: str = Field(default="", description="take only these, with commas between: SDS011,BME280")

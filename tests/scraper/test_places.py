@@ -1,5 +1,8 @@
 """A position has a place at once, without any network."""
 
+import sys
+from types import SimpleNamespace
+
 from scraper.places import Places
 
 ABERDEEN, STUTTGART, NULL_ISLAND = (57.13, -2.086), (48.78, 9.18), (0.5, 0.5)
@@ -10,6 +13,15 @@ def test_a_place_is_a_country_a_city_and_a_geohash():
 
     assert (place.country, place.city) == ("GB", "Aberdeen")
     assert place.geohash == "gfnt081"
+
+
+def test_britain_is_gb_whatever_the_gazetteer_calls_it(monkeypatch):
+    found = [{"country_code": "uk", "city": "Aberdeen"}]
+    gazetteer = SimpleNamespace(search=lambda _positions: found)
+    monkeypatch.setitem(sys.modules, "reverse_geocode", gazetteer)
+    (place,) = Places().of([ABERDEEN])
+
+    assert place.country == "GB"
 
 
 def test_places_come_in_the_order_of_the_positions():

@@ -20,7 +20,7 @@ from contracts.topics import READINGS_RAW, TOPICS
 from local_stack.ports import free_ports
 from local_stack.provisioning import create_topics
 from runtime.redis_client import connect_redis
-from scraper.memory import totals_key
+from scraper.memory import Memory, totals_key
 
 pytestmark = pytest.mark.integration
 
@@ -242,7 +242,20 @@ def test_killed_at_any_moment_of_a_poll_it_loses_nothing_and_counts_once(environ
         wait_until(lambda: raw_topic.ends() != before, every_s=0.0)
         process.kill()
 
-    for kill in [kill_with_half_an_answer, kill_with_an_answer, kill_when_something_is_published] * 2:
+    def kill_when_something_is_remembered(process):
+        client = connect_redis(valkey.url)
+        before = Memory(client).mark()
+        wait_until(lambda: Memory(client).mark() != before, every_s=0.0)
+        process.kill()
+        client.close()
+
+    moments = [
+        kill_with_half_an_answer,
+        kill_with_an_answer,
+        kill_when_something_is_published,
+        kill_when_something_is_remembered,
+    ]
+    for kill in moments * 2:
         with polling(environment) as (process, _):
             kill(process)
             assert process.wait(LIMIT_S) == -signal.SIGKILL

@@ -39,3 +39,8 @@ def test_a_recording_on_this_machine_wants_no_contact_and_may_be_hurried():
 def test_what_only_looks_like_this_machine_is_somebody_elses(url):
     with pytest.raises(SettingsError, match="SCRAPER_CONTACT"):
         read_settings(Settings, **GIVEN, source_url=url)
+
+
+def test_no_reading_is_taken_that_the_broker_would_refuse():
+    with pytest.raises(SettingsError, match="SCRAPER_FUTURE_S_MAX"):
+        read_settings(Settings, **GIVEN, source_url=RECORDING, future_s_max=3601.0)
