@@ -20,6 +20,7 @@ RELEASE_SHA256 = "762e4fc825c4386e0c5138e7c3f91fc778081db2bada1ec47066e786bf55d9
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 5, 60
 BUILD_BYTES = 6 * GIB
 BUILD_LIMIT_S = 45 * 60
+LINES_SHOWN = 8
 SOURCES = Path(__file__).parents[1] / "influxd_build"
 TOOLCHAIN = ("go", "cargo", "cc", "pkg-config")
 
@@ -112,7 +113,7 @@ def _build_environment(scratch: Path) -> dict[str, str]:
         "CGO_ENABLED": "1",
         "GOCACHE": str(scratch / "go-build"),
         "GOMODCACHE": str(scratch / "go-modules"),
-        "GOFLAGS": "-mod=readonly -modcacherw",
+        "GOFLAGS": "-mod=mod -modcacherw",
         # flux denies warnings, and newer compilers have new ones.
         "RUSTFLAGS": "--cap-lints warn",
     }
@@ -147,8 +148,9 @@ def _run(command: list[str], folder: Path, environment: dict[str, str], log: Pat
         except subprocess.TimeoutExpired as error:
             raise UnavailableError(f"{' '.join(command[:2])} took more than {BUILD_LIMIT_S} s") from error
     if ended.returncode != 0:
-        tail = log.read_text(errors="replace").strip().splitlines()[-8:]
+        said = log.read_text(errors="replace").strip().splitlines()
+        errors = [line for line in said if line.lower().startswith("error")]
         raise UnavailableError(
             "InfluxDB could not be built. Check the network, or install the vendor's influxdb2 package "
-            "so that influxd is on PATH. The build said last:\n" + "\n".join(tail)
+            "so that influxd is on PATH. The build said:\n" + "\n".join((errors or said)[-LINES_SHOWN:])
         )
