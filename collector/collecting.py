@@ -22,6 +22,7 @@ POLL_S = 0.2
 HELD_POLL_S = 0.02  # while a full batch waits for room in the queue
 KAFKA_RETRY_S = 1.0
 LAG_EVERY_S = 2.0
+UNASSIGNED_S_MAX = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +53,7 @@ class Collector:
         self._is_held = False
         self._kafka_trouble: str | None = None
         self._lag_due_at_s = 0.0
+        self._busy_at_s = self._clock.monotonic_s()
 
     def run(self) -> None:
         """Collect until stopping; raises TooManyBadError, and whatever is our bug."""
@@ -129,13 +131,26 @@ class Collector:
     def _tell(self) -> None:
         self._health.tick()
         because = self._writer.trouble or self._kafka_trouble
-        if because is None and not self._source.assigned():
+        is_idle = because is None and not self._source.assigned()
+        self._give_up_when_forgotten(is_idle=is_idle)
+        if is_idle:
             because = "no partitions assigned"
         if because is None:
             self._health.ready()
         else:
             self._health.unready(because)
         self._metrics.queue_batches.set(self._writer.waiting_batches())
+
+    def _give_up_when_forgotten(self, *, is_idle: bool) -> None:
+        """Raise UnavailableError after a while without partitions, for a new process joins the group anew.
+
+        The client may miss the answer to its own join, and then waits for ever.
+        """
+        now_s = self._clock.monotonic_s()
+        if not is_idle:
+            self._busy_at_s = now_s
+        elif now_s - self._busy_at_s > UNASSIGNED_S_MAX:
+            raise UnavailableError(f"Kafka answers, and gave no partition for {UNASSIGNED_S_MAX:.0f} s")
 
     def _measure_lag(self) -> None:
         """Also how an idle collector notices that Kafka is away, for `poll` then only returns nothing."""

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from collector import collecting
 from collector.batches import TooManyBadError
 from collector.collecting import Collector, Surroundings
 from collector.lines import MEASURE_BY_TOPIC
@@ -15,6 +16,7 @@ from contracts.dead_letters import Reason
 from contracts.errors import UnavailableError
 from contracts.stored import LIVE_RETENTION_S
 from contracts.topics import DEAD_LETTERS
+from runtime.clock import SystemClock
 from runtime.health import Health
 from runtime.memory_log import MemoryLog, MemoryPublisher, MemoryRecordSource
 from runtime.memory_store import MemoryPointStore
@@ -287,3 +289,15 @@ def test_a_partition_that_was_taken_away_is_not_committed(a_world):
     world.stop()
 
     assert world.committed == 0
+
+
+def test_a_collector_that_kafka_forgot_ends_so_that_a_new_one_joins(a_world, monkeypatch):
+    monkeypatch.setattr(collecting, "UNASSIGNED_S_MAX", 0.05)
+    monkeypatch.setattr(MemoryRecordSource, "assigned", lambda _self: frozenset())
+    world = a_world(batch_age_s=0.01)
+    world.clock = SystemClock()
+    world.start()
+    world.join()
+
+    assert isinstance(world.failure, UnavailableError)
+    assert "no partition" in str(world.failure)

@@ -45,7 +45,14 @@ def played(settings):
         kill_process(settings, name)
     wait_until(lambda: recording_state(settings)["finished"], limit_s=PLAY_LIMIT_S)
     with connections(settings) as connected:
-        wait_until(lambda: connected.ledger.reconciliation().closes, limit_s=SETTLE_LIMIT_S)
+        try:
+            wait_until(lambda: connected.ledger.reconciliation().closes, limit_s=SETTLE_LIMIT_S)
+        except AssertionError as error:
+            rows = processes_by_name(settings)
+            told = [
+                f"{row.name} {row.state}, {row.restarts} restarts, {row.last_error}" for row in rows.values()
+            ]
+            raise AssertionError("\n".join([repr(connected.ledger.reconciliation()), *told])) from error
     return settings
 
 
