@@ -23,7 +23,7 @@ from scraper.place_cache import RedisPlaceCache
 from scraper.places import Places
 from scraper.polling import Poller, Rules, Summary
 from scraper.sensor_community_source import AskedToWaitError, SensorCommunitySource
-from scraper.settings import Settings
+from scraper.settings import LIVE_POLL_INTERVAL_S_MIN, Settings
 
 log = structlog.get_logger()
 
@@ -122,7 +122,8 @@ def _poll_for_ever(
             _tell(summary)
             wait_s = _jittered(settings.poll_interval_s)
             wait_s = wait_s if summary.totals else max(wait_s, UNCHANGED_WAIT_S_MIN)
-        stopping.wait(wait_s)
+        # Whatever happened, and whatever it answered: somebody else's machine is asked once a minute.
+        stopping.wait(max(wait_s, LIVE_POLL_INTERVAL_S_MIN) if settings.is_live else wait_s)
 
 
 def _patience_s(error: UnavailableError, failures: int) -> float:
