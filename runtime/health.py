@@ -1,6 +1,7 @@
 """Health and metrics of a process on one port: `/livez`, `/readyz`, `/metrics`."""
 
 import json
+import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,13 +24,15 @@ class Health:
         self._tick_limit_s = tick_limit_s
         self._ticked_at = self._clock.monotonic_s()
         self._unready_because: str | None = "starting"
+        self._ready_until_s = math.inf
 
     def tick(self) -> None:
         """The main loop went round once more."""
         self._ticked_at = self._clock.monotonic_s()
 
-    def ready(self) -> None:
-        """The process can do its work."""
+    def ready(self, *, for_s: float = math.inf) -> None:
+        """The process can do its work: for so many seconds, unless it says so again."""
+        self._ready_until_s = self._clock.monotonic_s() + for_s
         self._unready_because = None
 
     def unready(self, because: str) -> None:
@@ -44,6 +47,8 @@ class Health:
     @property
     def unready_because(self) -> str | None:
         """Why the process is not ready; None when it is."""
+        if self._unready_because is None and self._clock.monotonic_s() > self._ready_until_s:
+            return "what it does takes longer than it should"
         return self._unready_because
 
 

@@ -30,6 +30,10 @@ log = structlog.get_logger()
 STOP_LIMIT_S = 8.0
 JITTER = 0.05
 FAILURE_WAIT_S, FAILURE_WAIT_S_MAX = 1.0, 60.0
+# A single poll is somebody's cron job: it ends, and the next one tries again.
+ONE_SHOT_KAFKA_WAIT_S_MAX = 30.0
+# A poll that takes longer waits for Kafka or the source.
+READY_POLL_S_MAX = 30.0
 UNCHANGED_WAIT_S_MIN = 0.2
 # Settings that are flags too.
 CHOICES = ("countries", "sensor_types", "sensor_ids", "box", "near", "indoor")
@@ -49,11 +53,12 @@ def main() -> None:
     metrics = Metrics(registry)
     health = Health(tick_limit_s=2 * settings.poll_interval_s + 15 * FAILURE_WAIT_S_MAX)
     with ExitStack() as stack:
-        if settings.metrics_port is not None:
-            stack.enter_context(serving_health(health, registry, port=settings.metrics_port))
         try:
-            poller = _poller(settings, metrics, stopping, stack)
-        except UnavailableError as error:  # told to stop while it waited for Kafka
+            if settings.metrics_port is not None:
+                stack.enter_context(serving_health(health, registry, port=settings.metrics_port))
+            limit_s = None if is_endless else ONE_SHOT_KAFKA_WAIT_S_MAX
+            poller = _poller(settings, metrics, stopping, stack, kafka_limit_s=limit_s)
+        except UnavailableError as error:  # the port is taken, or no Kafka before the limit or the stop
             log.error("scraper_not_started", error=str(error))  # noqa: TRY400 - the message says it all
             raise SystemExit(1) from None
         if is_endless:
@@ -71,11 +76,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _poller(settings: Settings, metrics: Metrics, stopping: threading.Event, stack: ExitStack) -> Poller:
+def _poller(
+    settings: Settings,
+    metrics: Metrics,
+    stopping: threading.Event,
+    stack: ExitStack,
+    *,
+    kafka_limit_s: float | None,
+) -> Poller:
     publisher = retry_unavailable(
         lambda: KafkaPublisher(settings.kafka_bootstrap_servers, client_id="scraper"),
         what="kafka",
         stopping=stopping,
+        limit_s=kafka_limit_s,
     )
     stack.callback(publisher.close)
     source = SensorCommunitySource(settings)
@@ -105,6 +118,8 @@ def _poll_for_ever(
     poller: Poller, settings: Settings, health: Health, metrics: Metrics, stopping: threading.Event
 ) -> None:
     failures = 0
+    # Also after a failure, and whatever the service says: it is asked at most once a minute.
+    wait_s_min = LIVE_POLL_INTERVAL_S_MIN if settings.is_live else 0.0
     while not stopping.is_set():
         health.tick()
         try:
@@ -114,23 +129,22 @@ def _poll_for_ever(
             failures += 1
             metrics.polls.labels("failed").inc()
             health.unready(str(error))
-            wait_s = _patience_s(error, failures)
+            wait_s = max(_patience_s(error, failures), wait_s_min)
             log.warning("poll_failed", error=str(error), next_in_s=round(wait_s, 1))
         else:
             failures = 0
-            health.ready()
             _tell(summary)
-            wait_s = _jittered(settings.poll_interval_s)
+            wait_s = max(_jittered(settings.poll_interval_s), wait_s_min)
             wait_s = wait_s if summary.totals else max(wait_s, UNCHANGED_WAIT_S_MIN)
-        # Whatever happened, and whatever it answered: somebody else's machine is asked once a minute.
-        stopping.wait(max(wait_s, LIVE_POLL_INTERVAL_S_MIN) if settings.is_live else wait_s)
+            health.ready(for_s=wait_s + READY_POLL_S_MAX)
+        stopping.wait(wait_s)
 
 
 def _patience_s(error: UnavailableError, failures: int) -> float:
-    """As long as the service asked, else longer each time."""
-    if isinstance(error, AskedToWaitError):
-        return error.seconds
-    return random.uniform(0.5, 1.0) * min(FAILURE_WAIT_S * 2.0**failures, FAILURE_WAIT_S_MAX)  # noqa: S311
+    """Longer each time, and at least as long as the service asked."""
+    asked_s = error.seconds if isinstance(error, AskedToWaitError) else 0.0
+    backoff_s = random.uniform(0.5, 1.0) * min(FAILURE_WAIT_S * 2.0**failures, FAILURE_WAIT_S_MAX)  # noqa: S311
+    return max(asked_s, backoff_s)
 
 
 def _jittered(seconds: float) -> float:

@@ -9,6 +9,7 @@ import lzma
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -86,31 +87,29 @@ def _parsed(records: Iterable[bytes], *, latest_s: float) -> tuple[list[Reading]
 
 
 def main() -> None:
-    """Back-fill the files named on the command line; exit code 2 where one cannot be read."""
+    """Back-fill the files named on the command line; exit code 2 where a file or a server fails."""
     parser = argparse.ArgumentParser(prog="python -m scraper.backfill", description=__doc__)
     parser.add_argument("files", nargs="+", type=Path, help="files of one upstream record a line")
     parser.add_argument("--kafka", required=True, help="host:port of the broker")
     parser.add_argument("--redis", required=True, help="redis://host:port/0, where the position is kept")
     given = parser.parse_args()
-    publisher = KafkaPublisher(given.kafka, client_id="backfill")
     client = connect_redis(given.redis)
     memory, places = Memory(client), Places(RedisPlaceCache(client))
     try:
-        for path in given.files:
-            totals = backfill(
-                lines_of(path),
-                name=str(path.resolve()),
-                publisher=publisher,
-                memory=memory,
-                places=places,
-                on_progress=partial(_show_progress, path.name),
-            )
-            sys.stderr.write(f"\n{path.name}: {totals or 'nothing new'}\n")
+        with closing(KafkaPublisher(given.kafka, client_id="backfill")) as publisher:
+            for path in given.files:
+                totals = backfill(
+                    lines_of(path),
+                    name=str(path.resolve()),
+                    publisher=publisher,
+                    memory=memory,
+                    places=places,
+                    on_progress=partial(_show_progress, path.name),
+                )
+                sys.stderr.write(f"\n{path.name}: {totals or 'nothing new'}\n")
     except (BadInputError, UnavailableError) as error:
         sys.stderr.write(f"\nerror: {error}\n")
         raise SystemExit(2) from None
-    finally:
-        publisher.close()
 
 
 def _show_progress(name: str, done: int) -> None:

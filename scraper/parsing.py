@@ -19,12 +19,14 @@ from contracts.measures import HOUSEKEEPING
 INT64_MAX = 2**63 - 1
 INT64_DIGITS = 19  # Python itself refuses text of more than 4300
 # Objects that turn out to be no record while we look for the next whole one; bounds a hostile payload.
-FAILURES_MAX = 10_000
-FAILED_CHARACTERS_MAX = 64 * 1024 * 1024
+FAILURES_MAX = 200_000
+FAILED_CHARACTERS_MAX = 256 * 1024 * 1024
 RECORD_BYTES_MAX = 256 * 1024
+# Twenty times the longest record of the feed; one that lacks its end runs on to here, through its successors.
+SALVAGED_CHARACTERS_MAX = 16 * 1024
 # msgspec tells of bytes that are no UTF-8 by Python's own error.
 _NOT_DECODED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-_OPENING = re.compile(r"[\[,]\s*(\{)|\A\s*(\{)")
+_OPENING = re.compile(r'\{\s*"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +216,7 @@ def _salvaged(payload: bytes) -> Iterator[bytes | DeadLetter]:
 
 
 def _whole_records(text: str) -> Iterator[tuple[int, int]]:
-    """Start and end of each object that has `sensordatavalues`.
+    """Start and end of each object that has `sensordatavalues`, of at most `SALVAGED_CHARACTERS_MAX`.
 
     Gives up after `FAILURES_MAX` others, or when those were `FAILED_CHARACTERS_MAX` long together.
     """
@@ -223,8 +225,8 @@ def _whole_records(text: str) -> Iterator[tuple[int, int]]:
         found = _OPENING.search(text, at)
         if not found:
             return
-        start = found.end() - 1
-        is_whole, length = _tried_record(text[start : start + RECORD_BYTES_MAX])
+        start = found.start()
+        is_whole, length = _tried_record(text[start : start + SALVAGED_CHARACTERS_MAX])
         if is_whole:
             yield start, start + length
             at = start + length

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import structlog
 
+from contracts.dead_letters import DeadLetter
 from contracts.errors import UnavailableError
 from contracts.topics import READINGS_RAW
 from runtime.clock import Clock
@@ -70,6 +71,8 @@ class Poller:
         self._published = PublishedIds()
         # What Redis did not confirm, oldest first; its mark tells which it took all the same.
         self._unremembered_by_mark: dict[str, dict[str, int]] = {}
+        # Until Redis answers for the first time: by id, the totals it counted in and what it added to them.
+        self._unchecked: dict[int, tuple[dict[str, int], dict[str, int]]] | None = {}
 
     def poll(self) -> Summary:
         """Publish what is new; raises UnavailableError where the source or Kafka is away.
@@ -91,7 +94,7 @@ class Poller:
         totals = totals_of(
             published=fresh.readings, repeated=repeated, refused=fresh.letters, left_out=left_out
         )
-        self._remember(parsed, {**totals, "polls": 1}, now_s=now_s)
+        self._remember(parsed, fresh, {**totals, "polls": 1}, now_s=now_s)
         self._source.accept()
         self._count(totals, len(payload))
         return Summary(totals, len(payload), self._clock.monotonic_s() - began_at_s)
@@ -111,10 +114,19 @@ class Poller:
     def _known(self) -> PublishedIds:
         """What Redis knows, and what we know where Redis could not be told or does not answer."""
         try:
-            known = self._memory.published()
+            return self._read()
         except UnavailableError as error:
             log.warning("published_ids_unreadable", error=str(error))
             return self._published
+
+    def _read(self) -> PublishedIds:
+        known = self._memory.published()
+        for number, (totals, counts) in (self._unchecked or {}).items():
+            if number in known:  # a repeat after all, of what an earlier process published
+                for name, count in counts.items():
+                    totals[name] -= count
+                totals["repeated"] += 1
+        self._unchecked = None
         return known.united(self._published) if self._unremembered_by_mark else known
 
     def _fresh(self, parsed: Parsed) -> tuple[Parsed, int]:
@@ -129,13 +141,16 @@ class Poller:
         repeated = len(parsed.readings) + len(parsed.letters) - len(fresh.readings) - len(fresh.letters)
         return fresh, repeated
 
-    def _remember(self, parsed: Parsed, totals: dict[str, int], *, now_s: float) -> None:
+    def _remember(self, parsed: Parsed, fresh: Parsed, totals: dict[str, int], *, now_s: float) -> None:
         numbers = [reading.id for reading in parsed.readings]
         numbers += [refusal_id(letter.original) for letter in parsed.letters]
         self._published = self._published.with_seen(numbers, now_s=now_s)
         mark = uuid.uuid4().hex
         self._unremembered_by_mark[mark] = totals
         try:
+            if self._unchecked is not None:
+                self._keep_unchecked(fresh, totals)
+                self._published = self._read()
             waiting = self._uncounted()
             self._memory.remember(self._published, waiting, mark=mark)
         except UnavailableError as error:
@@ -143,6 +158,15 @@ class Poller:
             self._metrics.unremembered_polls.inc()
         else:
             self._unremembered_by_mark = {}
+
+    def _keep_unchecked(self, fresh: Parsed, totals: dict[str, int]) -> None:
+        """What came of each id, as long as Redis may know better; ids that cannot come again are let go."""
+        unchecked = {n: each for n, each in (self._unchecked or {}).items() if n in self._published}
+        for reading in fresh.readings:
+            unchecked[reading.id] = totals, _counts_of([reading], [])
+        for letter in fresh.letters:
+            unchecked[refusal_id(letter.original)] = totals, _counts_of([], [letter])
+        self._unchecked = unchecked
 
     def _uncounted(self) -> dict[str, int]:
         """The totals that Redis has not counted: what came after the mark it holds."""
@@ -161,3 +185,9 @@ class Poller:
         for name, count in totals.items():
             if name.startswith("refused_"):
                 self._metrics.refused.labels(name.removeprefix("refused_")).inc(count)
+
+
+def _counts_of(published: list[Reading], refused: list[DeadLetter]) -> dict[str, int]:
+    """What these add to the totals, but for `fetched`, which they stay in whatever comes of them."""
+    counts = totals_of(published=published, repeated=0, refused=refused, left_out=0)
+    return {name: count for name, count in counts.items() if count and name != "fetched"}

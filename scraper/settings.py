@@ -75,6 +75,13 @@ class Settings(RoomSettings):
             indoor=INDOOR[self.indoor],
         )
 
+    @field_validator("contact")
+    @classmethod
+    def _fits_a_header(cls, contact: str | None) -> str | None:
+        if contact is not None and not (contact.isascii() and contact.isprintable()):
+            raise ValueError("only plain ASCII characters may stand in an HTTP header")
+        return contact.strip() if contact is not None else None
+
     @field_validator("countries")
     @classmethod
     def _are_countries(cls, countries: str) -> str:

@@ -44,6 +44,22 @@ def test_the_reason_for_being_unready_is_shown(url, health):
     assert requests.get(f"{url}/readyz", timeout=5).json()["because"] == "InfluxDB refuses the token"
 
 
+def test_who_is_ready_for_a_while_must_say_so_again(url, health, clock):
+    health.ready(for_s=20.0)
+    clock.advance(20.0)
+
+    assert requests.get(f"{url}/readyz", timeout=5).status_code == 200
+
+    clock.advance(1.0)
+
+    assert requests.get(f"{url}/readyz", timeout=5).status_code == 503
+
+    health.ready()
+    clock.advance(86_400.0)
+
+    assert requests.get(f"{url}/readyz", timeout=5).status_code == 200
+
+
 def test_a_loop_that_stands_still_is_not_alive(url, health, clock):
     assert requests.get(f"{url}/livez", timeout=5).status_code == 200
 

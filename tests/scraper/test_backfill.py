@@ -3,6 +3,8 @@
 import gzip
 import json
 import lzma
+import subprocess
+import sys
 
 import fakeredis
 import pytest
@@ -134,3 +136,22 @@ def test_a_file_that_is_damaged_in_the_middle_is_bad_input(tmp_path):
 def test_a_file_that_is_not_there_is_bad_input(tmp_path):
     with pytest.raises(BadInputError):
         list(lines_of(tmp_path / "none.jsonl"))
+
+
+@pytest.mark.integration
+def test_without_a_broker_it_says_so_and_ends(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "scraper.backfill",
+        "--kafka",
+        "127.0.0.1:1",
+        "--redis",
+        "redis://127.0.0.1:1/0",
+    ]
+    ended = subprocess.run(
+        [*command, tmp_path / "x"], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert ended.returncode == 2
+    assert ended.stderr.strip().startswith("error: no Kafka at 127.0.0.1:1")

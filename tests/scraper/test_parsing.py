@@ -219,6 +219,22 @@ def test_records_that_lack_their_end_cost_only_themselves():
     assert ids(parsed(b"[" + b",".join(sent) + b"]")) == list(range(2, 501, 2))
 
 
+def test_thousands_of_records_that_lack_their_end_cost_only_themselves():
+    whole = [json.dumps(a_record(number)).encode() for number in range(1, 6_001)]
+    sent = [record[:-2] if number % 3 == 0 else record for number, record in enumerate(whole, start=1)]
+
+    assert len(parsed(b"[" + b",".join(sent) + b"]").readings) == 4_000
+
+
+@pytest.mark.parametrize(
+    "between", [b"", b"\n", b"; ", b"oops ", b'{"id": 9, "sensordataval', b"\xff", b"]["]
+)
+def test_a_record_arrives_whatever_stands_before_it(between):
+    records = [json.dumps(a_record(number)).encode() for number in (1, 2, 3)]
+
+    assert ids(parsed(b"[" + between + between.join(records) + b"]")) == [1, 2, 3]
+
+
 @pytest.mark.parametrize("cut", [1, 3, 40, 300])
 def test_a_truncated_payload_gives_its_whole_records_and_one_letter(cut):
     result = parsed(payload_of(a_record(1), a_record(2), a_record(3))[:-cut])
@@ -261,8 +277,10 @@ def test_an_empty_payload_holds_nothing_or_one_letter(payload):
         b'",{"' * 500_000,
         b'[{"a":' * 300 + b"[" + b"1," * 2_500_000,
         b'[{"a":[' + b'{"a":[' * 900 + b"1," * 2_500_000,
+        b'{"a":[1,' * 1_000_000,
+        b'{"sensordatavalues":' * 1_000_000,
     ],
-    ids=["brackets", "nested", "long", "quotes", "numbers", "nested numbers"],
+    ids=["brackets", "nested", "long", "quotes", "numbers", "nested numbers", "endless", "nested records"],
 )
 @pytest.mark.timeout(10)
 def test_a_hostile_payload_ends_soon(payload):

@@ -211,6 +211,32 @@ def test_an_answer_that_never_came_before_an_outage_does_not_count_twice(house):
     assert house.totals()["fetched"] == 6
 
 
+def test_a_restart_while_redis_cannot_be_read_repeats_and_counts_once(house):
+    house.poll(payload_of(a_record(1), a_record(2), {"bad": 1}))
+    house.memory.is_unreadable = True
+    house.restart()
+    house.poll(payload_of(a_record(2), a_record(3), {"bad": 1}))
+    house.memory.is_unreadable = False
+    house.poll(records(3, 4))
+
+    assert house.published() == [1, 2, 2, 3, 4]
+    assert house.totals() == {
+        "fetched": 8, "published": 4, "repeated": 3, "refused": 1, "refused_not_a_reading": 1,
+        "values_published": 8, "polls": 3,
+    }  # fmt: skip
+
+
+def test_a_restart_while_redis_cannot_be_read_forgets_no_id(house):
+    house.poll(records(1, 2))
+    house.memory.is_unreadable = True
+    house.restart()
+    house.poll(records(3))
+    house.memory.is_unreadable = False
+    house.poll(records(1, 2, 3))
+
+    assert house.published() == [1, 2, 3]
+
+
 def test_while_kafka_is_away_nothing_is_remembered_and_nothing_accepted(house):
     house.log.is_available = False
     with pytest.raises(UnavailableError):

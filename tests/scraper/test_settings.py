@@ -44,3 +44,9 @@ def test_what_only_looks_like_this_machine_is_somebody_elses(url):
 def test_no_reading_is_taken_that_the_broker_would_refuse():
     with pytest.raises(SettingsError, match="SCRAPER_FUTURE_S_MAX"):
         read_settings(Settings, **GIVEN, source_url=RECORDING, future_s_max=3601.0)
+
+
+@pytest.mark.parametrize("contact", ["", "  ", "a\nb", "\u0141\u00f3d\u017a me@example.org"])
+def test_a_contact_that_tells_nobody_or_fits_no_header_is_refused(contact):
+    with pytest.raises(SettingsError, match="SCRAPER_CONTACT"):
+        read_settings(Settings, **GIVEN, contact=contact)

@@ -1,0 +1,101 @@
+"""Between two polls the scraper waits: as long as it was told, never too short for a server of others."""
+
+import threading
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from contracts.errors import UnavailableError
+from runtime.clock import SettableClock
+from runtime.health import Health
+from runtime.settings import read_settings
+from scraper.__main__ import READY_POLL_S_MAX, _poll_for_ever
+from scraper.metrics import Metrics
+from scraper.polling import Summary
+from scraper.sensor_community_source import AskedToWaitError
+from scraper.settings import Settings
+
+SOMEBODY_ELSES, OURS = "https://feed.example.org/data.json", "http://127.0.0.1:19080/data.json"
+DONE, UNCHANGED = Summary({"fetched": 0}, 2, 0.0), Summary({}, 0, 0.0)
+
+
+class ScriptedPoller:
+    """Does what a list says, one entry a poll."""
+
+    def __init__(self, outcomes):
+        self.outcomes = list(outcomes)
+
+    def poll(self):
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+class CountingStop(threading.Event):
+    """Notes each wait instead of waiting; set after the last."""
+
+    def __init__(self, waits):
+        super().__init__()
+        self.waits_s, self._left = [], waits
+
+    def wait(self, timeout=None):
+        self.waits_s.append(timeout)
+        if len(self.waits_s) == self._left:
+            self.set()
+        return self.is_set()
+
+
+def waits_s(outcomes, *, url, interval_s=60.0, health=None):
+    settings = read_settings(
+        Settings, kafka_bootstrap_servers="x", redis_url="x", source_url=url,
+        contact="me@example.org", poll_interval_s=interval_s,
+    )  # fmt: skip
+    stop = CountingStop(len(outcomes))
+    metrics = Metrics(CollectorRegistry())
+    _poll_for_ever(ScriptedPoller(outcomes), settings, health or Health(), metrics, stop)
+    return stop.waits_s
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        DONE,
+        UNCHANGED,
+        UnavailableError("503"),
+        UnavailableError("no Kafka"),
+        AskedToWaitError("429", 0.0),
+        AskedToWaitError("429", 1.0),
+    ],
+    ids=["done", "unchanged", "an error", "no Kafka", "asked to wait no time", "asked to wait a second"],
+)
+def test_somebody_elses_server_is_asked_at_most_once_a_minute_whatever_happens(outcome):
+    assert min(waits_s([outcome] * 20, url=SOMEBODY_ELSES)) >= 60.0
+
+
+def test_a_server_that_asks_for_more_is_given_more():
+    assert waits_s([AskedToWaitError("429", 300.0)], url=SOMEBODY_ELSES) == [300.0]
+
+
+def test_a_recording_that_asks_for_no_wait_at_all_is_not_hammered_either():
+    waits = waits_s([AskedToWaitError("429", 0.0)] * 6, url=OURS, interval_s=0.0)
+
+    assert min(waits) >= 1.0
+    assert max(waits) > 8.0
+
+
+def test_a_recording_may_be_polled_back_to_back():
+    assert waits_s([DONE], url=OURS, interval_s=0.0) == [0.0]
+
+
+def test_who_hangs_in_a_poll_does_not_stay_ready():
+    clock = SettableClock()
+    health = Health(clock=clock)
+    (wait_s,) = waits_s([DONE], url=OURS, health=health)
+    clock.advance(wait_s + READY_POLL_S_MAX)
+
+    assert health.unready_because is None
+
+    clock.advance(1.0)
+
+    assert health.unready_because
