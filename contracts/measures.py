@@ -7,9 +7,25 @@ Ranges: what the sensors of the network can plausibly meet outdoors, after senso
 from dataclasses import dataclass
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class OtherUnit:
+    """Upstream values from `low` to `high` are in another unit than the rest: times `scale` instead."""
+
+    low: float
+    high: float
+    scale: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
-    """One physical quantity that the network measures."""
+    """One physical quantity that the network measures.
+
+    All but `scale` and `other_unit` is in `unit`. None where a doubt of `contracts.flags` does not apply:
+    `saturated_at` the end of the sensor's scale, `spike_per_min` the fastest believable change,
+    `far_at_least` the least distance from its neighbours that counts.
+    `is_climate`: measured by one chip with other such, which fails as a whole. `may_stand_still`: the
+    same value for hours is no doubt, or not if it is `may_stand_at`.
+    """
 
     name: str
     upstream: tuple[str, ...]
@@ -19,6 +35,12 @@ class Measure:
     high: float
     scale: float = 1.0
     saturated_at: float | None = None
+    other_unit: OtherUnit | None = None
+    is_climate: bool = False
+    spike_per_min: float | None = None
+    may_stand_still: bool = False
+    may_stand_at: float | None = None
+    far_at_least: float | None = None
 
     @property
     def field(self) -> str:
@@ -37,18 +59,29 @@ def _particles(
     return Measure(
         name=name, upstream=(upstream,), unit="µg/m³", unit_suffix="ug_m3",
         low=0.0, high=high, saturated_at=saturated_at,
+        spike_per_min=100.0, far_at_least=15.0,
     )  # fmt: skip
 
 
 def _count(name: str, upstream: str) -> Measure:
     # The SPS30 counts to 3,000 per cm³; the NextPM goes higher.
     return Measure(
-        name=name, upstream=(upstream,), unit="1/cm³", unit_suffix="per_cm3", low=0.0, high=30_000.0
+        name=name,
+        upstream=(upstream,),
+        unit="1/cm³",
+        unit_suffix="per_cm3",
+        low=0.0,
+        high=30_000.0,
+        may_stand_still=True,
     )
 
 
 def _noise(name: str, upstream: str) -> Measure:
     return Measure(name=name, upstream=(upstream,), unit="dB(A)", unit_suffix="db", low=0.0, high=140.0)
+
+
+# Third-party firmware sends hectopascal where pascal is meant.
+HECTOPASCAL = OtherUnit(low=300.0, high=1200.0, scale=1.0)
 
 
 MEASURES: tuple[Measure, ...] = (
@@ -58,16 +91,24 @@ MEASURES: tuple[Measure, ...] = (
     _particles("pm4", "P4"),
     _particles("pm10", "P1", high=1900.0, saturated_at=1999.9),
     Measure(
-        name="temperature", upstream=("temperature",), unit="°C", unit_suffix="c", low=-50.0, high=60.0
+        name="temperature", upstream=("temperature",), unit="°C", unit_suffix="c", low=-50.0, high=60.0,
+        is_climate=True, spike_per_min=5.0, far_at_least=5.0,
     ),
-    Measure(name="humidity", upstream=("humidity",), unit="%", unit_suffix="pct", low=0.0, high=100.0),
+    Measure(
+        # Fog holds 100 % for days.
+        name="humidity", upstream=("humidity",), unit="%", unit_suffix="pct", low=0.0, high=100.0,
+        is_climate=True, spike_per_min=20.0, may_stand_at=100.0, far_at_least=20.0,
+    ),
     Measure(
         name="pressure", upstream=("pressure",), unit="hPa", unit_suffix="hpa",
-        low=300.0, high=1100.0, scale=0.01,
+        low=300.0, high=1100.0, scale=0.01, other_unit=HECTOPASCAL,
+        is_climate=True, spike_per_min=3.0,
     ),
+    # Computed upstream from the altitude, which may be wrong: no sign of a fault of the sensor.
     Measure(
         name="pressure_sealevel", upstream=("pressure_at_sealevel", "pressure_sealevel"), unit="hPa",
-        unit_suffix="hpa", low=870.0, high=1085.0, scale=0.01,
+        unit_suffix="hpa", low=870.0, high=1085.0, scale=0.01, other_unit=HECTOPASCAL,
+        spike_per_min=3.0, far_at_least=5.0,
     ),
     _noise("noise_laeq", "noise_LAeq"),
     _noise("noise_la_min", "noise_LA_min"),
@@ -77,8 +118,11 @@ MEASURES: tuple[Measure, ...] = (
     _count("n25", "N25"),
     _count("n4", "N4"),
     _count("n10", "N10"),
-    Measure(name="typical_size", upstream=("TS",), unit="µm", unit_suffix="um", low=0.0, high=10.0),
-    Measure(name="co2", upstream=("co2_ppm",), unit="ppm", unit_suffix="ppm", low=250.0, high=40_000.0),
+    Measure(name="typical_size", upstream=("TS",), unit="µm", unit_suffix="um", low=0.0, high=10.0,
+            may_stand_still=True),
+    Measure(
+        name="co2", upstream=("co2_ppm",), unit="ppm", unit_suffix="ppm", low=250.0, high=40_000.0,
+    ),
     Measure(
         name="radiation", upstream=("counts_per_minute",), unit="1/min", unit_suffix="cpm",
         low=0.0, high=10_000.0,

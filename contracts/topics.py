@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from contracts.aggregates import Aggregate, FlaggedSpan, LateReading, PlaceHour, PlaceRank, Throughput
 from contracts.dead_letters import DeadLetter
 from contracts.errors import BadInputError
 from contracts.measure_values import MeasureValue
@@ -94,6 +95,51 @@ MEASURE_TOPICS: dict[str, Topic[MeasureValue]] = {
     measure.name: _measure_topic(measure.name) for measure in MEASURES
 }
 
+
+def _aggregated(name: str, message: type[M], about: str, *, key: str, partitions: int = 2) -> Topic[M]:
+    encode, decode = _json_codec(message)
+    return Topic(
+        name=name,
+        about=about,
+        key=key,
+        encode=encode,
+        decode=decode,
+        writers=("flink_jobs",),
+        readers=("collector",),
+        partitions=partitions,
+    )
+
+
+AGGREGATE_TOPICS: dict[str, Topic[Aggregate]] = {
+    size: _aggregated(
+        f"aggregates-{size}-v1", Aggregate, f"A sensor's values of one measure in {words}.", key="sensor id"
+    )
+    for size, words in (("5m", "five minutes"), ("1h", "an hour"), ("1d", "a day, UTC"))
+}
+
+PLACES_1H: Topic[PlaceHour] = _aggregated(
+    "places-1h-v1",
+    PlaceHour,
+    "A city's sensors, mean, median and air quality indices of an hour.",
+    key="city",
+)
+
+PLACE_RANKS_1H: Topic[PlaceRank] = _aggregated(
+    "place-ranks-1h-v1", PlaceRank, "The ten highest and ten lowest sensors of a city in an hour.", key="city"
+)
+
+THROUGHPUT_10S: Topic[Throughput] = _aggregated(
+    "throughput-10s-v1", Throughput, "Readings of a country in ten seconds.", key="country", partitions=1
+)
+
+READINGS_LATE: Topic[LateReading] = _aggregated(
+    "readings-late-v1", LateReading, "Where a reading lies that came after its window.", key="sensor id"
+)
+
+FLAGS: Topic[FlaggedSpan] = _aggregated(
+    "flags-v1", FlaggedSpan, "Doubts that a reading alone does not tell, of a span of time.", key="sensor id"
+)
+
 _encode_dead_letter, _decode_dead_letter = _json_codec(DeadLetter)
 
 DEAD_LETTERS: Topic[DeadLetter] = Topic(
@@ -108,4 +154,15 @@ DEAD_LETTERS: Topic[DeadLetter] = Topic(
     settings={"max.message.bytes": str(2 * 1024 * 1024)},
 )
 
-TOPICS: tuple[Topic[Any], ...] = (READINGS_RAW, READINGS_ARCHIVE, *MEASURE_TOPICS.values(), DEAD_LETTERS)
+TOPICS: tuple[Topic[Any], ...] = (
+    READINGS_RAW,
+    READINGS_ARCHIVE,
+    *MEASURE_TOPICS.values(),
+    *AGGREGATE_TOPICS.values(),
+    PLACES_1H,
+    PLACE_RANKS_1H,
+    THROUGHPUT_10S,
+    READINGS_LATE,
+    FLAGS,
+    DEAD_LETTERS,
+)

@@ -14,7 +14,7 @@ from flink_jobs.class_path import class_path, fingerprint, java_executable
 from flink_jobs.connectors import FolderConnectors, KafkaConnectors
 from flink_jobs.environment import planner_configuration, table_environment
 from flink_jobs.java_process import JavaOptions, running_java
-from flink_jobs.job import build
+from flink_jobs.job import Job, build
 from flink_jobs.settings import Settings
 from runtime.logs import configure_logs
 from runtime.settings import SettingsError, exit_on_bad_settings, read_settings
@@ -28,6 +28,8 @@ FEW_LETTERS_READING = {
     "sensor": {"id": 71, "sensor_type": {"name": "SDS011"}},
     "location": {"latitude": "57.1", "longitude": "-2.1", "indoor": 0},
     "place": {"country": "GB", "city": "Aberdeen"},
+    "fetched_at": "2026-01-01T00:00:00Z",
+    "event_time_ms": 1767225600000,
     "sensordatavalues": [{"value": "12.4", "value_type": "P1"}, {"value": "nan", "value_type": "P2"}],
 }
 
@@ -66,8 +68,8 @@ def _use_classes(root: Path) -> None:
     (root / "readings").mkdir()
     (root / "readings" / "lines.json").write_text(json.dumps(FEW_LETTERS_READING) + "\n{\n")
     configuration = planner_configuration() | {"parallelism.default": "1", "restart-strategy.type": "none"}
-    build(table_environment(configuration), FolderConnectors(root), guard=True).execute().wait()
-    build(table_environment(configuration), KafkaConnectors(NOBODY, "none"), guard=True).explain()
+    build(table_environment(configuration), FolderConnectors(root), job=Job.ALL).execute().wait()
+    build(table_environment(configuration), KafkaConnectors(NOBODY, "none"), job=Job.ALL).explain()
 
 
 def main() -> None:

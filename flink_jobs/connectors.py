@@ -2,15 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from contracts.measures import MEASURES
-from contracts.topics import DEAD_LETTERS, MEASURE_TOPICS, READINGS_ARCHIVE, READINGS_RAW
+from contracts.topics import READINGS_ARCHIVE, READINGS_RAW, Topic
 
-SOURCE_TOPICS = (READINGS_RAW.name, READINGS_ARCHIVE.name)
+BOTH_DOORS = (READINGS_RAW.name, READINGS_ARCHIVE.name)
+# History would hold the watermark back: windows are made of it in a run of its own.
+LIVE_DOOR = (READINGS_RAW.name,)
 
-# Bytes; a message of 1 MiB, Kafka's default limit, is a third longer as base64.
-DEAD_LETTER_BYTES_MAX = 2 * 1024 * 1024
+# A partition without news for so long holds nobody up; polls are at most five minutes apart, and all
+# partitions get theirs together.
+IDLE_TIMEOUT = "60 s"
+
+MESSAGE_BYTES_MAX = "max.message.bytes"
 
 # More than the checkpoint interval plus the longest outage: a prepared transaction that times out is lost.
 TRANSACTION_TIMEOUT_MS = 600_000
@@ -25,10 +29,10 @@ class Connection:
 
 
 class Connectors(Protocol):
-    """One connection for each of the job's four tables.
+    """The connections of a job's tables.
 
     Sources give event_time, source_topic, source_partition and source_offset;
-    sinks take event_time, and that of the measure values a topic.
+    sinks take event_time and, where there is a choice, the topic.
     """
 
     def readings(self) -> Connection:
@@ -39,12 +43,8 @@ class Connectors(Protocol):
         """The same messages as bytes."""
         ...
 
-    def measure_values(self) -> Connection:
-        """Values, each to its topic."""
-        ...
-
-    def dead_letters(self) -> Connection:
-        """What could not be used."""
+    def sink(self, name: str, topics: tuple[Topic[Any], ...], *, key: str | None = None) -> Connection:
+        """One sink for all of `topics`: with several, the row says its topic. `key` names a column."""
         ...
 
 
@@ -54,55 +54,58 @@ class KafkaConnectors:
 
     bootstrap_servers: str
     prefix: str
+    topics: tuple[str, ...] = BOTH_DOORS
+    exactly_once: bool = True
 
     def readings(self) -> Connection:
-        """The readings of both topics, parsed."""
-        return Connection(_KAFKA_SOURCE_COLUMNS, self._source(self.prefix) | _READING_FORMAT)
+        """The readings of `topics`, parsed."""
+        options = {"scan.watermark.idle-timeout": IDLE_TIMEOUT, **_READING_FORMAT}
+        return Connection(_KAFKA_SOURCE_COLUMNS, self._source(self.prefix) | options)
 
     def reading_lines(self) -> Connection:
         """The same messages as bytes, read by a group of its own."""
         return Connection(_KAFKA_SOURCE_COLUMNS, self._source(f"{self.prefix}-guard") | {"format": "raw"})
 
-    def measure_values(self) -> Connection:
-        """One sink for all measures: the row says its topic."""
-        topics = ";".join(MEASURE_TOPICS[measure.name].name for measure in MEASURES)
-        options = {"topic": topics, "key.format": "raw", "key.fields": "sensor_key"}
-        return Connection(
-            ("topic STRING NOT NULL METADATA", *_KAFKA_SINK_COLUMNS),
-            options | self._sink(f"{self.prefix}-values"),
-        )
-
-    def dead_letters(self) -> Connection:
-        """One sink for all reasons."""
+    def sink(self, name: str, topics: tuple[Topic[Any], ...], *, key: str | None = None) -> Connection:
+        """Transactions of its own, so that no two sinks share them."""
+        columns = ("topic STRING NOT NULL METADATA",) if len(topics) > 1 else ()
         options = {
-            "topic": DEAD_LETTERS.name,
-            "properties.max.request.size": str(DEAD_LETTER_BYTES_MAX),
+            "connector": "kafka",
+            "topic": ";".join(topic.name for topic in topics),
+            "properties.bootstrap.servers": self.bootstrap_servers,
+            **({"key.format": "raw", "key.fields": key} if key else {}),
+            "value.format": "json",
+            "value.fields-include": "EXCEPT_KEY",
+            **self._guarantee(name),
+            "properties.compression.type": "lz4",
+            "properties.linger.ms": "50",
         }
-        return Connection(_KAFKA_SINK_COLUMNS, options | self._sink(f"{self.prefix}-dead-letters"))
+        largest = [
+            topic.settings[MESSAGE_BYTES_MAX] for topic in topics if MESSAGE_BYTES_MAX in topic.settings
+        ]
+        if largest:
+            options["properties.max.request.size"] = max(largest, key=int)
+        return Connection((*columns, *_KAFKA_SINK_COLUMNS), options)
+
+    def _guarantee(self, name: str) -> dict[str, str]:
+        if not self.exactly_once:
+            return {"sink.delivery-guarantee": "at-least-once"}
+        return {
+            "sink.delivery-guarantee": "exactly-once",
+            "sink.transactional-id-prefix": f"{self.prefix}-{name}",
+            # Ids are used again, so that the broker need not remember one for each checkpoint.
+            "sink.transaction-naming-strategy": "POOLING",
+            "properties.transaction.timeout.ms": str(TRANSACTION_TIMEOUT_MS),
+        }
 
     def _source(self, group_id: str) -> dict[str, str]:
         return {
             "connector": "kafka",
-            "topic": ";".join(SOURCE_TOPICS),
+            "topic": ";".join(self.topics),
             "properties.bootstrap.servers": self.bootstrap_servers,
             "properties.group.id": group_id,
             "scan.startup.mode": "group-offsets",
             "properties.auto.offset.reset": "earliest",  # without it a new group fails at start
-        }
-
-    def _sink(self, transactional_id_prefix: str) -> dict[str, str]:
-        return {
-            "connector": "kafka",
-            "properties.bootstrap.servers": self.bootstrap_servers,
-            "value.format": "json",
-            "value.fields-include": "EXCEPT_KEY",
-            "sink.delivery-guarantee": "exactly-once",
-            "sink.transactional-id-prefix": transactional_id_prefix,
-            # Ids are used again, so that the broker need not remember one for each checkpoint.
-            "sink.transaction-naming-strategy": "POOLING",
-            "properties.transaction.timeout.ms": str(TRANSACTION_TIMEOUT_MS),
-            "properties.compression.type": "lz4",
-            "properties.linger.ms": "50",
         }
 
 
@@ -122,14 +125,10 @@ class FolderConnectors:
         time = ("event_time AS TO_TIMESTAMP_LTZ(0, 3)",)
         return Connection((*time, *_FOLDER_SOURCE_COLUMNS), self._folder("readings") | {"format": "raw"})
 
-    def measure_values(self) -> Connection:
-        """Lines in `root/measure_values`; topic, time and key are members."""
-        columns = ("topic STRING NOT NULL", "event_time TIMESTAMP_LTZ(3)")
-        return Connection(columns, self._folder("measure_values") | {"format": "json"})
-
-    def dead_letters(self) -> Connection:
-        """Lines in `root/dead_letters`; the time is a member."""
-        return Connection(("event_time TIMESTAMP_LTZ(3)",), self._folder("dead_letters") | {"format": "json"})
+    def sink(self, name: str, topics: tuple[Topic[Any], ...], *, key: str | None = None) -> Connection:  # noqa: ARG002
+        """Lines in `root/name`; topic, time and key are members."""
+        columns = ("topic STRING NOT NULL",) if len(topics) > 1 else ()
+        return Connection((*columns, "event_time TIMESTAMP_LTZ(3)"), self._folder(name) | {"format": "json"})
 
     def _folder(self, name: str) -> dict[str, str]:
         return {"connector": "filesystem", "path": (self.root / name).as_uri()}
@@ -141,6 +140,7 @@ _READING_FORMAT = {
     "json.ignore-parse-errors": "true",
     # The streaming parser loses its place after a member of the wrong type and then misreads its siblings.
     "json.decode.json-parser.enabled": "false",
+    "json.timestamp-format.standard": "ISO-8601",
 }
 
 _KAFKA_SOURCE_COLUMNS = (

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flink_jobs.job import Job
 from flink_jobs.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,13 +24,13 @@ def planner_configuration() -> dict[str, str]:
     }
 
 
-def flink_configuration(settings: Settings, *, restore_from: Path | None) -> dict[str, str]:
+def flink_configuration(job: Job, settings: Settings, *, restore_from: Path | None) -> dict[str, str]:
     """The whole configuration of the continuous job in one process."""
     return (
         planner_configuration()
         | _checkpoints(settings)
         | _ports(settings)
-        | _process(settings)
+        | _process(job, settings)
         | ({"execution.state-recovery.path": restore_from.as_uri()} if restore_from else {})
     )
 
@@ -68,7 +69,7 @@ def _checkpoints(settings: Settings) -> dict[str, str]:
         "execution.checkpointing.dir": checkpoints_dir(settings.state_dir).absolute().as_uri(),
         "execution.checkpointing.savepoint-dir": savepoints_dir(settings.state_dir).absolute().as_uri(),
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
-        "state.backend.type": "hashmap",
+        "state.backend.type": settings.state_backend,
         "restart-strategy.type": "exponential-delay",
         "restart-strategy.exponential-delay.initial-backoff": "1 s",
         "restart-strategy.exponential-delay.max-backoff": "15 s",
@@ -89,10 +90,10 @@ def _ports(settings: Settings) -> dict[str, str]:
     }
 
 
-def _process(settings: Settings) -> dict[str, str]:
+def _process(job: Job, settings: Settings) -> dict[str, str]:
     return {
         "parallelism.default": str(settings.parallelism),
-        "pipeline.name": "split",
+        "pipeline.name": job.value,
         # Few channels and no managed memory: the defaults would take 200 MB for nothing.
         "taskmanager.memory.network.min": "16 mb",
         "taskmanager.memory.network.max": "16 mb",

@@ -20,6 +20,7 @@ from contracts.errors import UnavailableError
 from flink_jobs.class_path import java_executable, pyflink_home
 
 GATEWAY_CLASS = "org.apache.flink.client.python.PythonGatewayServer"
+GATEWAY_PORT = "PYFLINK_GATEWAY_PORT"  # set by whoever started Java
 START_TIMEOUT_S = 60.0
 KILL_TIMEOUT_S = 30.0
 PORT_FILE_BYTES = 8  # the gateway's port and its callback port
@@ -63,7 +64,7 @@ def running_java(options: JavaOptions, *, exit_timeout_s: float = 0.0) -> Iterat
             preexec_fn=_die_with_parent(),  # noqa: PLW1509 - we have one thread, and it makes two calls
         )
         try:
-            os.environ["PYFLINK_GATEWAY_PORT"] = str(_gateway_port(process, port_file, options.log_dir))
+            os.environ[GATEWAY_PORT] = str(_gateway_port(process, port_file, options.log_dir))
             # No Python function runs in a worker: keep pyflink from starting Beam, which is not installed.
             os.environ["_python_worker_execution_mode"] = "process"  # noqa: SIM112 - pyflink's own name
             yield process
@@ -118,7 +119,7 @@ def _end(process: "subprocess.Popen[bytes]", exit_timeout_s: float) -> None:
 
 def _let_go_of_gateway() -> None:
     """Else every Java object that Python forgets later would be reported to a Java that is gone."""
-    os.environ.pop("PYFLINK_GATEWAY_PORT", None)
+    os.environ.pop(GATEWAY_PORT, None)
     pyflink_gateway = sys.modules.get("pyflink.java_gateway")
     gateway = getattr(pyflink_gateway, "_gateway", None)
     if gateway is not None:

@@ -1,19 +1,63 @@
-"""The split job on a table environment; what it reads and writes is the caller's choice."""
+"""The jobs on a table environment; what they read and write is the caller's choice."""
 
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from flink_jobs import sql
-from flink_jobs.connectors import Connectors
+from flink_jobs.connectors import BOTH_DOORS, LIVE_DOOR, Connectors, KafkaConnectors
+from flink_jobs.settings import JobSettings
+from flink_jobs.sql import aggregate, doubts, places, readings, split
+from flink_jobs.sql.timing import Timing
 
 if TYPE_CHECKING:
     from pyflink.table import StatementSet, TableEnvironment
 
 
-def build(te: "TableEnvironment", connectors: Connectors, *, guard: bool) -> "StatementSet":
-    """Create tables and views in `te` and return both inserts as one set, not yet running."""
-    for statement in (*sql.tables(connectors), *sql.views()):
-        te.execute_sql(statement)
-    statements = te.create_statement_set()
-    for insert in sql.inserts(guard=guard):
-        statements.add_insert_sql(insert)
-    return statements
+class Job(StrEnum):
+    """What runs in one process."""
+
+    SPLIT = "split"  # each value to its measure's topic
+    AGGREGATE = "aggregate"  # windows, places, flags of more than one reading
+    ALL = "all"  # both, reading once
+
+
+def statements(job: Job, settings: JobSettings, te: "TableEnvironment") -> "StatementSet":
+    """The job on the real log, not yet running."""
+    connectors = KafkaConnectors(
+        settings.kafka_bootstrap_servers,
+        f"{settings.prefix}-{job}",
+        topics=BOTH_DOORS if job is Job.SPLIT else LIVE_DOOR,
+        exactly_once=settings.exactly_once,
+    )
+    return build(te, connectors, job=job, timing=settings.timing, guard=settings.guard)
+
+
+def build(
+    te: "TableEnvironment",
+    connectors: Connectors,
+    *,
+    job: Job,
+    timing: Timing | None = None,
+    guard: bool = True,
+) -> "StatementSet":
+    """Create tables and views in `te` and return all inserts as one set, not yet running."""
+    timing = timing or Timing()
+    tables = [readings.readings_table(connectors, watermark_delay_min=timing.watermark_delay_min)]
+    steps = [*readings.steps()]
+    inserts: list[str] = []
+    if job is not Job.AGGREGATE:
+        tables += split.tables(connectors)
+        steps += split.steps()
+        inserts += split.inserts(guard=guard)
+    if job is not Job.SPLIT:
+        tables += [*aggregate.tables(connectors), *places.tables(connectors), *doubts.tables(connectors)]
+        steps += [*aggregate.steps(timing), *places.steps(), *doubts.steps()]
+        inserts += [*aggregate.inserts(timing), *places.inserts(), *doubts.inserts()]
+    for table in tables:
+        te.execute_sql(table)
+    for step in steps:
+        # Not CREATE VIEW: its text would be planned anew for each reader, and with it run anew.
+        te.create_temporary_view(step.name, te.sql_query(step.query))
+    statement_set = te.create_statement_set()
+    for insert in inserts:
+        statement_set.add_insert_sql(insert)
+    return statement_set

@@ -140,7 +140,7 @@ def _split(installed: Installed, settings: Settings) -> Program:
     state_dir = settings.data_dir / "flink"
     return Program(
         name="split",
-        command=[sys.executable, "-m", "flink_jobs.split"],
+        command=[sys.executable, "-m", "flink_jobs", "split"],
         environment={
             "FLINK_JOBS_KAFKA_BOOTSTRAP_SERVERS": settings.kafka_address,
             "FLINK_JOBS_STATE_DIR": str(state_dir),

@@ -17,6 +17,7 @@ def a_reading(*values, **members):
         "location": {"id": 48, "latitude": "57.136", "longitude": "-2.075", "country": "GB", "indoor": 0},
         "sensordatavalues": [{"value": value, "value_type": value_type} for value, value_type in values],
         "place": {"country": "GB", "city": "Aberdeen", "geohash": "gfnt0ab"},
+        "fetched_at": "2026-11-23T10:00:00Z",
         "event_time_ms": OBSERVED_AT_S * 1000,
     } | members
 
@@ -30,10 +31,17 @@ class Outcome:
     """What a bounded run of the job gave."""
 
     def __init__(self, root):
-        self.values = _lines(root / "measure_values")
-        self.letters = _lines(root / "dead_letters")
+        self._lines_by_sink = {
+            folder.name: _lines(folder) for folder in root.iterdir() if folder.name != "readings"
+        }
+        self.values = self.of("measure-values")
+        self.letters = self.of("dead-letters")
         for letter in self.letters:
             letter["original"] = base64.b64decode(letter["original"])
+
+    def of(self, sink):
+        """The messages of one sink."""
+        return self._lines_by_sink.get(sink, [])
 
     def value(self, upstream_id):
         """The values of the reading of sensor `upstream_id`."""

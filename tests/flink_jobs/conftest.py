@@ -8,7 +8,7 @@ from flink_jobs.class_archive import class_archive
 from flink_jobs.connectors import FolderConnectors
 from flink_jobs.environment import planner_configuration, table_environment
 from flink_jobs.java_process import JavaOptions, running_java
-from flink_jobs.job import build
+from flink_jobs.job import Job, build
 from local_stack.install.cache import install_lock
 from local_stack.install.jars import install_jars
 from local_stack.settings import cache_dir
@@ -40,16 +40,22 @@ def flink(connector_jars_dir, flink_cache_dir, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def run_split(flink, tmp_path_factory):
-    """Run the whole job on lines (bytes) and return its Outcome."""
+def run_job(flink, tmp_path_factory):
+    """Run a whole job on lines (bytes) and return its Outcome."""
 
-    def run(lines, *, guard=True):
-        root = tmp_path_factory.mktemp("split")
+    def run(job, lines, **options):
+        root = tmp_path_factory.mktemp(job)
         (root / "readings").mkdir()
         (root / "readings" / "lines").write_bytes(b"".join(line + b"\n" for line in lines))
-        build(flink(), FolderConnectors(root), guard=guard).execute().wait()
+        build(flink(), FolderConnectors(root), job=job, **options).execute().wait()
         outcome = Outcome(root)
         shutil.rmtree(root)
         return outcome
 
     return run
+
+
+@pytest.fixture(scope="session")
+def run_split(run_job):
+    """Run `split` on lines."""
+    return lambda lines, **options: run_job(Job.SPLIT, lines, **options)

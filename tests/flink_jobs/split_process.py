@@ -51,7 +51,7 @@ SPLIT_READS = {READINGS_RAW.name, READINGS_ARCHIVE.name}
 
 
 class SplitProcess:
-    """`python -m flink_jobs.split`, started and ended as often as wanted on one state folder."""
+    """`python -m flink_jobs split`, started and ended as often as wanted on one state folder."""
 
     def __init__(self, bootstrap_servers, *, state_dir, connector_jars_dir, cache_dir, prefix):
         self._state_dir = state_dir
@@ -66,14 +66,14 @@ class SplitProcess:
             "FLINK_JOBS_METRICS_PORT": str(self.metrics_port),
             "FLINK_JOBS_CHECKPOINT_INTERVAL_S": "1",
             "FLINK_JOBS_HEAP_MB": "320",
-            "FLINK_JOBS_TRANSACTIONAL_ID_PREFIX": prefix,
+            "FLINK_JOBS_PREFIX": prefix,
         }
         self._process = None
 
     def start(self):
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "flink_jobs.split"], cwd=ROOT, env=self._env,
+                [sys.executable, "-m", "flink_jobs", "split"], cwd=ROOT, env=self._env,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
 

@@ -10,7 +10,7 @@ from contracts.flags import Flag
 from contracts.measures import HOUSEKEEPING, MEASURES
 from contracts.topics import DEAD_LETTERS, MEASURE_TOPICS
 from flink_jobs.connectors import KafkaConnectors
-from flink_jobs.job import build
+from flink_jobs.job import Job, build
 from tests.flink_jobs.bounded import OBSERVED_AT_S, Outcome, a_reading, line
 
 pytestmark = pytest.mark.flink
@@ -60,15 +60,15 @@ NO_UTF8 = line(a_reading(("1", "P1"), note="??")).replace(b"??", b"\xff\xfe")
 
 @pytest.fixture(scope="module")
 def measured(run_split):
-    """One reading of every upstream name: the middle, outside, and at the end of its scale."""
+    """Readings of every upstream name: the middle, outside, at its ends, and at the end of its scale."""
     lines = []
     for sensor_id, (upstream, measure) in enumerate(_upstream(), start=100):
         middle, above = (measure.low + measure.high) / 2, measure.high * 1.01 + 1
         values = [middle, above, measure.low, measure.high]
         if measure.saturated_at is not None:
             values.append(measure.saturated_at)
-        texts = [(repr(value / measure.scale), upstream) for value in values]
-        lines.append(line(a_reading(*texts, sensor={"id": sensor_id, "sensor_type": {"name": "T"}})))
+        sensor = {"id": sensor_id, "sensor_type": {"name": "T"}}
+        lines += [line(a_reading((repr(each / measure.scale), upstream), sensor=sensor)) for each in values]
     return run_split(lines)
 
 
@@ -197,7 +197,7 @@ def test_the_plan_remembers_ids_for_two_hours_and_only_appends(flink):
     from pyflink.table import ExplainDetail  # noqa: PLC0415 - needs Java to run
 
     te = flink()
-    statements = build(te, KafkaConnectors("127.0.0.1:9", "plan"), guard=True)
+    statements = build(te, KafkaConnectors("127.0.0.1:9", "plan"), job=Job.SPLIT)
     explained = statements.explain(ExplainDetail.CHANGELOG_MODE)
     physical = explained.split("== Optimized Physical Plan ==")[1].split("== Optimized Execution Plan ==")[0]
     modes = re.findall(r"changelogMode=\[([^\]]*)\]", physical)

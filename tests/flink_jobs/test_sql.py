@@ -1,27 +1,32 @@
-"""The text of the job, without Flink."""
+"""The text of the jobs, without Flink."""
 
 import re
 
 import pytest
 
 from contracts.measures import HOUSEKEEPING, MEASURES
-from contracts.topics import MEASURE_TOPICS
-from flink_jobs import sql
+from contracts.topics import DEAD_LETTERS, MEASURE_TOPICS
 from flink_jobs.connectors import FolderConnectors, KafkaConnectors
+from flink_jobs.sql import aggregate, doubts, places, readings, split
+from flink_jobs.sql.timing import Timing
 
-KAFKA = KafkaConnectors("broker:9092", "split-v1")
+KAFKA = KafkaConnectors("broker:9092", "luftstrom-v1-all")
 UPSTREAM = [(upstream, measure) for measure in MEASURES for upstream in measure.upstream]
+STEPS = (*readings.steps(), *split.steps(), *aggregate.steps(Timing()), *places.steps(), *doubts.steps())
+INSERTS = (*split.inserts(guard=True), *aggregate.inserts(Timing()), *places.inserts(), *doubts.inserts())
+SINKS = [table for part in (split, aggregate, places, doubts) for table in part.tables(KAFKA)]
 
 
-def statement(name):
-    return next(text for text in (*sql.tables(KAFKA), *sql.views()) if f" {name} " in text.splitlines()[0])
+def step(name):
+    return next(step.query for step in STEPS if step.name == name)
 
 
 @pytest.mark.parametrize(("upstream", "measure"), UPSTREAM, ids=[upstream for upstream, _ in UPSTREAM])
 def test_every_upstream_name_leads_to_its_topic_and_range(upstream, measure):
-    view = statement("normalised_values")
+    view = step("normalised_values")
 
-    assert f"WHEN '{upstream}' THEN '{MEASURE_TOPICS[measure.name].name}'" in view
+    assert f"WHEN '{upstream}' THEN '{measure.name}'" in view
+    assert f"WHEN '{upstream}' THEN '{MEASURE_TOPICS[measure.name].name}'" in INSERTS[0]
     assert f"WHEN '{upstream}' THEN {measure.low!r}E0" in view
     assert f"WHEN '{upstream}' THEN {measure.high!r}E0" in view
     if measure.scale != 1.0:
@@ -38,31 +43,39 @@ def test_no_upstream_name_belongs_to_two_measures_or_to_housekeeping():
 
 
 def test_every_housekeeping_name_is_ignored_by_name():
-    view = statement("upstream_values")
-
-    assert all(f"'{name}'" in view for name in HOUSEKEEPING)
+    assert all(f"'{name}'" in step("upstream_values") for name in HOUSEKEEPING)
 
 
 def test_every_number_is_a_literal_that_sql_knows():
-    numbers = re.findall(r"THEN ([^' ]+)", statement("normalised_values"))
+    numbers = re.findall(r"THEN (-?\d[^' ]*)", step("normalised_values"))
 
     assert numbers
     assert all(re.fullmatch(r"-?\d+\.\d+E0", number) for number in numbers)
 
 
 def test_one_sink_has_every_measure_topic():
-    topics = KAFKA.measure_values().options["topic"].split(";")
+    topics = KAFKA.sink("measure-values", tuple(MEASURE_TOPICS.values())).options["topic"].split(";")
 
     assert topics == [MEASURE_TOPICS[measure.name].name for measure in MEASURES]
 
 
-def test_sinks_never_share_a_transactional_prefix():
-    prefixes = [
-        connection.options["sink.transactional-id-prefix"]
-        for connection in (KAFKA.measure_values(), KAFKA.dead_letters())
-    ]
+def test_a_sink_takes_messages_as_large_as_its_topic_does():
+    options = KAFKA.sink("dead-letters", (DEAD_LETTERS,)).options
 
-    assert len(set(prefixes)) == len(prefixes)
+    assert options["properties.max.request.size"] == DEAD_LETTERS.settings["max.message.bytes"]
+
+
+def test_sinks_never_share_a_transactional_prefix():
+    prefixes = [prefix for table in SINKS for prefix in re.findall(r"id-prefix' = '([^']+)'", table)]
+
+    assert len(prefixes) == len(set(prefixes)) == len(SINKS) - 1  # one of split's tables is a source
+
+
+def test_at_least_once_has_no_transactions():
+    options = KafkaConnectors("b:1", "p", exactly_once=False).sink("x", (DEAD_LETTERS,)).options
+
+    assert options["sink.delivery-guarantee"] == "at-least-once"
+    assert not [name for name in options if "transaction" in name]
 
 
 def test_sources_never_share_a_group():
@@ -73,21 +86,20 @@ def test_sources_never_share_a_group():
     assert len(set(groups)) == len(groups)
 
 
-@pytest.mark.parametrize("guard", [True, False])
-def test_each_sink_is_fed_by_one_insert(guard):
-    targets = [re.search(r"INSERT INTO (\w+)", insert)[1] for insert in sql.inserts(guard=guard)]
+def test_each_sink_is_fed_by_one_insert():
+    targets = [re.search(r"INSERT INTO (\w+)", insert)[1] for insert in INSERTS]
 
-    assert targets == ["measure_values", "dead_letters"]
+    assert len(targets) == len(set(targets)) == len(SINKS) - 1
 
 
 def test_no_condition_is_negated_where_null_or_nan_would_be_lost():
-    text = "\n".join((*sql.views(), *sql.inserts(guard=True)))
+    text = "\n".join((*(step.query for step in STEPS), *INSERTS))
 
     assert not re.search(r"\bNOT \(|NOT BETWEEN|NOT IN\b", text)
 
 
 def test_only_the_connectors_differ_between_kafka_and_folders(tmp_path):
     def own_part(connectors):
-        return [table.split("event_time")[0].split(") WITH")[0] for table in sql.tables(connectors)][:1]
+        return readings.readings_table(connectors, watermark_delay_min=15).split("event_time")[0]
 
     assert own_part(KAFKA) == own_part(FolderConnectors(tmp_path))

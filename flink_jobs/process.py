@@ -1,4 +1,4 @@
-"""The split job, continuously: `python -m flink_jobs.split`."""
+"""A job, continuously, in a Java process of its own that is watched from here."""
 
 import subprocess
 import threading
@@ -10,16 +10,12 @@ import structlog
 from contracts.errors import UnavailableError
 from flink_jobs import checkpoints
 from flink_jobs.class_archive import class_archive
-from flink_jobs.connectors import KafkaConnectors
 from flink_jobs.environment import checkpoints_dir, flink_configuration, savepoints_dir, table_environment
 from flink_jobs.java_process import JavaError, JavaOptions, running_java
-from flink_jobs.job import build
+from flink_jobs.job import Job, statements
 from flink_jobs.rest_client import RestClient
 from flink_jobs.settings import Settings
 from flink_jobs.startup import wait_for_free_ports, wait_for_kafka
-from runtime.logs import configure_logs
-from runtime.settings import SettingsError, exit_on_bad_settings, read_settings
-from runtime.stopping import stop_on_signals
 
 log = structlog.get_logger()
 
@@ -31,45 +27,34 @@ SILENCE_LIMIT_S = 60.0  # of a Java process that lives and does not answer
 ENDED = ("FAILED", "CANCELED", "FINISHED", "SUSPENDED")
 
 
-def main() -> None:
-    """Run until SIGTERM (exit code 0) or until Java or the job ends (1, for the supervisor to start anew)."""
-    configure_logs("flink_jobs")
-    try:
-        settings = read_settings(Settings)
-    except SettingsError as error:
-        exit_on_bad_settings(error)
-    raise SystemExit(run(settings, stop_on_signals()))
-
-
-def run(settings: Settings, stopping: threading.Event) -> int:
+def run(job: Job, settings: Settings, stopping: threading.Event) -> int:
     """Start Java and the job, watch both, and stop with a savepoint once `stopping` is set; the exit code."""
     try:
         wait_for_kafka(settings.kafka_bootstrap_servers, stopping)
         wait_for_free_ports((settings.rest_port, settings.metrics_port), stopping)
         with running_java(_java_options(settings)) as java:
-            return _run_job(settings, java, stopping)
+            return _run_job(job, settings, java, stopping)
     except (UnavailableError, JavaError) as error:
         if stopping.is_set():
             return 0
-        log.error("split_ended", error=str(error))  # noqa: TRY400 - the text says it all
+        log.error("job_ended", error=str(error))  # noqa: TRY400 - the text says it all
         return 1
 
 
-def _run_job(settings: Settings, java: "subprocess.Popen[bytes]", stopping: threading.Event) -> int:
+def _run_job(job: Job, settings: Settings, java: "subprocess.Popen[bytes]", stopping: threading.Event) -> int:
     restore_from = checkpoints.newest_snapshot(*_snapshot_dirs(settings))
-    te = table_environment(flink_configuration(settings, restore_from=restore_from))
-    connectors = KafkaConnectors(settings.kafka_bootstrap_servers, settings.transactional_id_prefix)
-    result = build(te, connectors, guard=settings.guard).execute()
+    te = table_environment(flink_configuration(job, settings, restore_from=restore_from))
+    result = statements(job, settings, te).execute()
     job_id = str(result.get_job_client().get_job_id())
     rest = RestClient(settings.rest_port)
     log.info(
         "job_submitted",
+        job=job.value,
         job_id=job_id,
         web_ui=rest.url,
         restored_from=str(restore_from) if restore_from else None,
     )
-    job = _Job(settings, java, rest, job_id)
-    return job.watch(stopping)
+    return _RunningJob(settings, java, rest, job_id).watch(stopping)
 
 
 def _snapshot_dirs(settings: Settings) -> tuple[Path, Path]:
@@ -84,7 +69,7 @@ def _java_options(settings: Settings) -> JavaOptions:
     return JavaOptions(jars, flags, log_dir=settings.state_dir / "logs", tmp_dir=settings.state_dir / "tmp")
 
 
-class _Job:
+class _RunningJob:
     """The running job, watched."""
 
     def __init__(
@@ -162,7 +147,3 @@ class _Job:
             return self._rest.job_state(self._id) in ENDED
         except UnavailableError:
             return True  # with its last job Flink closes the REST interface
-
-
-if __name__ == "__main__":
-    main()

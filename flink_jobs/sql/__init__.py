@@ -1,0 +1,1 @@
+"""The jobs as text: tables, views and inserts, composed from the contracts."""

@@ -1,0 +1,114 @@
+"""`split` as text: each value to the topic of its measure, and to the dead letters what is none."""
+
+from contracts.dead_letters import Reason
+from contracts.topics import DEAD_LETTERS, MEASURE_TOPICS
+from flink_jobs.connectors import Connectors
+from flink_jobs.sql.readings import SOURCE
+from flink_jobs.sql.text import FINITE, Step, is_whole, table, text, value_type_case
+
+
+def tables(connectors: Connectors) -> tuple[str, ...]:
+    """CREATE statements of the guard's source and of both sinks."""
+    return (
+        table("reading_lines", ("line BYTES",), connectors.reading_lines()),
+        table(
+            "measure_values",
+            _MEASURE_VALUE_COLUMNS,
+            connectors.sink("measure-values", tuple(MEASURE_TOPICS.values()), key="sensor_key"),
+        ),
+        table("dead_letters", _DEAD_LETTER_COLUMNS, connectors.sink("dead-letters", (DEAD_LETTERS,))),
+    )
+
+
+def steps() -> tuple[Step, ...]:
+    """How the guard finds what is no reading."""
+    return Step("suspects", _SUSPECTS), Step("not_readings", _NOT_READINGS)
+
+
+def inserts(*, guard: bool) -> tuple[str, ...]:
+    """INSERT statements, for one statement set; `guard` adds the messages that are no readings."""
+    # One insert into each sink: two into one would be two sinks with the same transactions.
+    guarded = f"UNION ALL\n{_LETTERS_OF_LINES}" if guard else ""
+    return (_insert_measure_values(), f"INSERT INTO dead_letters\n{_LETTERS_OF_VALUES}{guarded}")
+
+
+_MEASURE_VALUE_COLUMNS = (
+    "sensor_key STRING",
+    "sensor_id BIGINT",
+    "sensor_type STRING",
+    "country STRING",
+    "city STRING",
+    "lat DOUBLE",
+    "lon DOUBLE",
+    "indoor INT",
+    "observed_at_s BIGINT",
+    "`value` DOUBLE",
+    "flags INT",
+)
+
+_DEAD_LETTER_COLUMNS = (
+    "reason STRING",
+    "source_topic STRING",
+    "source_partition INT",
+    "source_offset BIGINT",
+    "sensor_id BIGINT",
+    "original BYTES",
+)
+
+
+def _insert_measure_values() -> str:
+    topic = value_type_case(lambda measure: text(MEASURE_TOPICS[measure.name].name))
+    return f"""
+INSERT INTO measure_values (topic, event_time, sensor_key, sensor_id, sensor_type, country, city,
+  lat, lon, indoor, observed_at_s, `value`, flags)
+SELECT {topic}, event_time, CAST(sensor_id AS STRING), sensor_id, sensor_type, country, city,
+  lat, lon, indoor, EXTRACT(EPOCH FROM event_time), `value`, doubts + harmless_flags
+FROM flagged_values
+WHERE measure IS NOT NULL AND `value` {FINITE}
+""".strip()
+
+
+# one row: ('not_a_number', 'readings-raw-v1', 0, 12, 71, '{"value":"nan","value_type":"P1"}' as bytes)
+_LETTERS_OF_VALUES = f"""
+(reason, source_topic, source_partition, source_offset, sensor_id, original, event_time)
+SELECT CASE WHEN measure IS NULL THEN '{Reason.UNKNOWN_MEASURE}' ELSE '{Reason.NOT_A_NUMBER}' END,
+  source_topic, source_partition, source_offset, sensor_id,
+  ENCODE(JSON_OBJECT(KEY 'value' VALUE original, KEY 'value_type' VALUE value_type NULL ON NULL), 'UTF-8'),
+  event_time
+FROM normalised_values
+WHERE measure IS NULL OR (`value` {FINITE}) IS NOT TRUE
+""".lstrip()
+
+# Flink serialises members in the order of their names, so `essence` begins with the id and the sensor's
+# id, and ends with the list of values; what does not look like it gets the close look.
+_PLAIN_ESSENCE = r"""\A\{"id":"?[1-9][0-9]{0,17}"?,"sensor":\{"id":"?[1-9][0-9]{0,17}"?[,}].*\]\}\z"""
+
+# one row: a message that one parse cannot clear; nearly none, so that the close look below may be dear
+_SUSPECTS = rf"""
+SELECT line, body, {SOURCE}
+FROM (
+  SELECT *, JSON_QUERY(body, 'lax $["id","sensor","sensordatavalues"]') AS essence
+  FROM (SELECT *, DECODE(line, 'UTF-8') AS body FROM reading_lines))
+WHERE REGEXP(essence, '{_PLAIN_ESSENCE}') IS NOT TRUE OR POSITION(U&'\FFFD' IN body) > 0
+""".strip()
+
+# one row: a message that is no reading. The conditions are those of whole_readings, asked of the text;
+# bytes that are no UTF-8 decode to U+FFFD and do not encode to themselves again.
+_NOT_READINGS = rf"""
+SELECT COALESCE(line, x'') AS line, body, {SOURCE},
+  TRY_CAST(JSON_VALUE(body, 'lax $.sensor.id') AS BIGINT) AS sensor_id
+FROM (
+  SELECT line, REGEXP_REPLACE(body, '[\x00-\x1f]', ' ') AS body, ENCODE(body, 'UTF-8') = line AS is_text,
+    {SOURCE}
+  FROM suspects)
+WHERE (is_text AND {is_whole("JSON_VALUE(body, 'lax $.id')")}
+  AND {is_whole("JSON_VALUE(body, 'lax $.sensor.id')")}
+  AND JSON_QUERY(body, 'lax $.sensordatavalues') LIKE '[%') IS NOT TRUE
+""".strip()
+
+# one row: ('not_json', 'readings-raw-v1', 0, 13, NULL, the message's own bytes)
+_LETTERS_OF_LINES = f"""
+SELECT CASE WHEN body IS JSON VALUE THEN '{Reason.NOT_A_READING}' ELSE '{Reason.NOT_JSON}' END,
+  source_topic, source_partition, source_offset, sensor_id, line, event_time
+FROM not_readings
+""".lstrip()

@@ -1,0 +1,15 @@
+"""The sizes of the windows and the patience before they close."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long after its time a reading still counts, and the sizes that may be chosen.
+
+    Hours and days are not among them: the air quality indices and the limit values are defined on them.
+    """
+
+    watermark_delay_min: int = 15
+    short_window_min: int = 5
+    throughput_window_s: int = 10
