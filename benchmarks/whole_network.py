@@ -35,6 +35,7 @@ from scraper.polling import Poller, Rules
 
 RECORDS = 48_000
 POSITIONS = 12_000
+FIRST_LOCATION_ID = 1_000  # 11 is upstream's dummy, which is nowhere
 SEED = 7
 MIB = 1024 * 1024
 # The mix of the live feed: type, its id, share in per cent, value types.
@@ -109,7 +110,7 @@ def _record(
         "timestamp": timestamp,
         "sampling_rate": None,
         "location": {
-            "id": number % POSITIONS,
+            "id": FIRST_LOCATION_ID + number % POSITIONS,
             "latitude": f"{position[0]:.11f}",
             "longitude": f"{position[1]:.11f}",
             "altitude": "69.3",
