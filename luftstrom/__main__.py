@@ -125,9 +125,9 @@ def lookup(
 
     place = place_of(latitude, longitude)
     if as_json:
-        typer.echo(json.dumps({"country": place.country, "city": place.city, "geohash": place.geohash}))
+        typer.echo(json.dumps(screen.place_as_json(place)))
     else:
-        screen.show_line(f"{place.city}, {place.country}  (geohash {place.geohash})")
+        screen.show_place(place)
 
 
 @places_app.command()

@@ -2,7 +2,7 @@
 
 from contracts.dead_letters import DeadLetter
 from contracts.errors import UnavailableError
-from contracts.readings import Place
+from contracts.places import DetailedPlace
 from local_stack import stack
 from local_stack.programs import recording_starts_at_s
 from local_stack.settings import LOOPBACK, Settings
@@ -61,9 +61,9 @@ def dead_letters_now() -> list[DeadLetter]:
         return list(connected.ledger.dead_letters())
 
 
-def place_of(latitude: float, longitude: float) -> Place:
+def place_of(latitude: float, longitude: float) -> DetailedPlace:
     """The place of a position in degrees, from the gazetteer."""
-    return Places().of([(latitude, longitude)])[0]
+    return Places().detailed([(latitude, longitude)])[0]
 
 
 def kept_places() -> int:

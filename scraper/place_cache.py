@@ -7,11 +7,11 @@ from typing import TypeVar
 import msgspec
 import redis
 
-from contracts.readings import Place
+from contracts.places import DetailedPlace
 from runtime.redis_client import redis_errors
 
 # A new way to find places is a new version: the old answers end by themselves.
-PREFIX = "scraper:place:v1:"
+PREFIX = "scraper:place:v2:"
 KEPT_S = 30 * 24 * 3600
 CHUNK = 5_000
 
@@ -19,18 +19,18 @@ Position = tuple[float, float]
 T = TypeVar("T")
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Place).decode
+_decode = msgspec.json.Decoder(DetailedPlace).decode
 
 
 class RedisPlaceCache:
-    """Place by rounded position (degrees); every call raises UnavailableError where Redis is away."""
+    """Places by rounded position (degrees); every call raises UnavailableError where Redis is away."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
 
-    def known(self, positions: Sequence[Position]) -> dict[Position, Place]:
+    def known(self, positions: Sequence[Position]) -> dict[Position, DetailedPlace]:
         """The places that are kept; a value that is not ours counts as unknown."""
-        found: dict[Position, Place] = {}
+        found: dict[Position, DetailedPlace] = {}
         with redis_errors():
             for chunk in _chunks(positions):
                 values = self._client.mget([_key(position) for position in chunk])
@@ -40,7 +40,7 @@ class RedisPlaceCache:
                         found[position] = place
         return found
 
-    def keep(self, place_by_position: Mapping[Position, Place]) -> None:
+    def keep(self, place_by_position: Mapping[Position, DetailedPlace]) -> None:
         """Keep places for `KEPT_S`."""
         with redis_errors():
             for chunk in _chunks(place_by_position.items()):
@@ -67,7 +67,7 @@ def _key(position: Position) -> str:
     return f"{PREFIX}{position[0]:.4f},{position[1]:.4f}"
 
 
-def _decoded(value: bytes | None) -> Place | None:
+def _decoded(value: bytes | None) -> DetailedPlace | None:
     if value is None:
         return None
     try:

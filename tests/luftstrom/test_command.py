@@ -188,8 +188,14 @@ def test_a_place_is_looked_up_without_a_stack():
     result = invoked("places", "lookup", "57.13", "-2.086")
 
     assert result.exit_code == 0
-    assert result.output == "Aberdeen, GB  (geohash gfnt081)\n"
-    assert json.loads(invoked("places", "lookup", "-33.9", "151.2", "--json").output)["country"] == "AU"
+    assert result.output == "Aberdeen, Scotland, United Kingdom (GB)  geohash gfnt081\n"
+
+
+def test_a_place_for_programs_has_all_that_is_known_of_it():
+    assert json.loads(invoked("places", "lookup", "-33.9", "151.2", "--json").output) == {
+        "country": "AU", "country_name": "Australia", "admin_area": "New South Wales", "city": "Alexandria",
+        "geohash": "r3gx0ss", "origin": "gazetteer",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("position", [("91", "0"), ("0", "181"), ("here", "there")])

@@ -4,14 +4,17 @@ import fakeredis
 import pytest
 
 from contracts.errors import UnavailableError
-from contracts.readings import Place
+from contracts.places import DetailedPlace, PlaceOrigin
 from runtime.redis_client import connect_redis
 from scraper import places as places_module
 from scraper.place_cache import KEPT_S, PREFIX, RedisPlaceCache
 from scraper.places import Places
 
 ABERDEEN, STUTTGART = (57.13, -2.086), (48.78, 9.18)
-A_PLACE = Place(country="GB", city="Cached-on-Sea", geohash="gfnt081")
+A_PLACE = DetailedPlace(
+    country="GB", country_name="United Kingdom", admin_area="Scotland", city="Cached-on-Sea",
+    geohash="gfnt081", origin=PlaceOrigin.GAZETTEER,
+)  # fmt: skip
 
 
 @pytest.fixture(params=["twin", pytest.param("real", marks=pytest.mark.integration)])
@@ -83,7 +86,8 @@ def test_the_first_run_keeps_and_the_next_asks_no_gazetteer(cache, monkeypatch):
 def test_a_kept_place_wins(cache, no_gazetteer):
     cache.keep({ABERDEEN: A_PLACE})
 
-    assert Places(cache).of([(57.130001, -2.085999)]) == [A_PLACE]
+    assert Places(cache).detailed([(57.130001, -2.085999)]) == [A_PLACE]
+    assert Places(cache).of([(57.130001, -2.085999)]) == [A_PLACE.short]
 
 
 def test_without_redis_places_are_looked_up():

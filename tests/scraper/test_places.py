@@ -3,6 +3,7 @@
 import sys
 from types import SimpleNamespace
 
+from contracts.places import PlaceOrigin
 from scraper.places import Places
 
 ABERDEEN, STUTTGART, NULL_ISLAND = (57.13, -2.086), (48.78, 9.18), (0.5, 0.5)
@@ -13,6 +14,14 @@ def test_a_place_is_a_country_a_city_and_a_geohash():
 
     assert (place.country, place.city) == ("GB", "Aberdeen")
     assert place.geohash == "gfnt081"
+
+
+def test_more_is_known_of_a_place_than_a_reading_carries():
+    (detailed,) = Places().detailed([ABERDEEN])
+
+    assert (detailed.country_name, detailed.admin_area) == ("United Kingdom", "Scotland")
+    assert detailed.origin == PlaceOrigin.GAZETTEER
+    assert [detailed.short] == Places().of([ABERDEEN])
 
 
 def test_britain_is_gb_whatever_the_gazetteer_calls_it(monkeypatch):
