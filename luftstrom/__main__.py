@@ -130,6 +130,24 @@ def lookup(
         screen.show_place(place)
 
 
+@places_app.command(name="warm")
+def warm_places(
+    feed: Annotated[
+        str | None,
+        typer.Argument(
+            help="A feed's JSON file, or a recording by its name or file; else the feed of the running stack."
+        ),
+    ] = None,
+) -> None:
+    """Look up and keep the place of every position that the feed shows; safe to stop at any moment."""
+    from luftstrom import commands
+
+    positions, added = commands.warm_places(feed)
+    screen.show_line(
+        f"{positions:,} positions: {added:,} places are new, {positions - added:,} were kept before"
+    )
+
+
 @places_app.command()
 def stats() -> None:
     """Show how many places the running stack keeps."""

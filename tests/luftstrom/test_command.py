@@ -203,6 +203,6 @@ def test_a_position_that_is_none_is_refused(position):
     assert invoked("places", "lookup", *position).exit_code == 2
 
 
-@pytest.mark.parametrize("command", ["stats", "purge"])
+@pytest.mark.parametrize("command", ["warm", "stats", "purge"])
 def test_kept_places_are_those_of_a_running_stack(refused, command):
     assert "luftstrom up" in refused("places", command)
