@@ -22,6 +22,15 @@ class Metrics:
         self.unremembered_polls = Counter(
             "scraper_unremembered_polls", "Polls that Redis could not remember at once.", registry=registry
         )
+        self.refinements = Counter(
+            "scraper_place_refinements",
+            "Places asked for online: refined, unknown there, failed and to be asked again, dropped unasked.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.places_waiting = Gauge(
+            "scraper_places_waiting", "Positions that wait for their refinement.", registry=registry
+        )
         self.poll_seconds = Histogram("scraper_poll_seconds", "Duration of a poll.", registry=registry)
         self.last_poll_at_s = Gauge(
             "scraper_last_poll_timestamp_seconds",

@@ -7,12 +7,14 @@ from typing import TypeVar
 import msgspec
 import redis
 
-from contracts.places import DetailedPlace
+from contracts.places import DetailedPlace, PlaceOrigin
 from runtime.redis_client import redis_errors
 
 # A new way to find places is a new version: the old answers end by themselves.
 PREFIX = "scraper:place:v2:"
-KEPT_S = 30 * 24 * 3600
+DAY_S = 24 * 3600
+# What was asked for is dear, and towns move no faster than gazetteers.
+KEPT_S_BY_ORIGIN = {PlaceOrigin.GAZETTEER: 30 * DAY_S, PlaceOrigin.NOMINATIM: 180 * DAY_S}
 CHUNK = 5_000
 
 Position = tuple[float, float]
@@ -41,12 +43,12 @@ class RedisPlaceCache:
         return found
 
     def keep(self, place_by_position: Mapping[Position, DetailedPlace]) -> None:
-        """Keep places for `KEPT_S`."""
+        """Keep places for the time of their origin."""
         with redis_errors():
             for chunk in _chunks(place_by_position.items()):
                 with self._client.pipeline(transaction=False) as pipe:
                     for position, place in chunk:
-                        pipe.set(_key(position), _encode(place), ex=KEPT_S)
+                        pipe.set(_key(position), _encode(place), ex=KEPT_S_BY_ORIGIN[place.origin])
                     pipe.execute()
 
     def count(self) -> int:

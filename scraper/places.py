@@ -1,6 +1,6 @@
 """Places by position, offline: nearest city of GeoNames, in one language, at once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import pygeohash
@@ -37,16 +37,21 @@ class PlaceCache(Protocol):
 class Places:
     """The place of a position: from memory (up to `PLACES_MAX`), else the cache, else the gazetteer."""
 
-    def __init__(self, cache: PlaceCache | None = None) -> None:
-        self._cache = cache
+    def __init__(
+        self, cache: PlaceCache | None = None, *, refine: Callable[[list[Position]], None] | None = None
+    ) -> None:
+        """`refine` is told, once each, of the positions that only the gazetteer named."""
+        self._cache, self._refine = cache, refine
         self._place_by_position: dict[Position, Place] = {}
 
     def of(self, positions: Iterable[Position]) -> list[Place]:
         """The places of positions (latitude, longitude in degrees), in their order."""
         rounded = [rounded_position(position) for position in positions]
-        unknown = list({position for position in rounded if position not in self._place_by_position})
+        unknown = {position for position in rounded if position not in self._place_by_position}
+        if len(self._place_by_position) + len(unknown) > PLACES_MAX:
+            self._place_by_position, unknown = {}, set(rounded)
         if unknown:
-            self._remember(unknown)
+            self._remember(list(unknown))
         return [self._place_by_position[position] for position in rounded]
 
     def detailed(self, positions: Iterable[Position]) -> list[DetailedPlace]:
@@ -55,11 +60,21 @@ class Places:
         found = self._found(list(set(rounded)))
         return [found[position] for position in rounded]
 
+    def learn(self, place_by_position: Mapping[Position, DetailedPlace]) -> None:
+        """Take these for better, from any thread; raises UnavailableError where the cache is away."""
+        # Not `|=`, which would also put back what another thread has just replaced.
+        self._place_by_position.update(
+            (position, place.short) for position, place in place_by_position.items()
+        )
+        if self._cache is not None:
+            self._cache.keep(place_by_position)
+
     def _remember(self, positions: list[Position]) -> None:
-        if len(self._place_by_position) + len(positions) > PLACES_MAX:
-            self._place_by_position.clear()
         found = self._found(positions)
-        self._place_by_position |= {position: place.short for position, place in found.items()}
+        self._place_by_position.update((position, place.short) for position, place in found.items())
+        if self._refine is not None:
+            coarse = PlaceOrigin.GAZETTEER
+            self._refine([position for position, place in found.items() if place.origin == coarse])
 
     def _found(self, positions: list[Position]) -> dict[Position, DetailedPlace]:
         """The places of rounded positions: the cache's, else the gazetteer's, which are then kept."""

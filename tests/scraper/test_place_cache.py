@@ -1,13 +1,14 @@
 """Places are kept in Redis, on the twin and on a real Valkey; without it they are looked up."""
 
 import fakeredis
+import msgspec
 import pytest
 
 from contracts.errors import UnavailableError
 from contracts.places import DetailedPlace, PlaceOrigin
 from runtime.redis_client import connect_redis
 from scraper import places as places_module
-from scraper.place_cache import KEPT_S, PREFIX, RedisPlaceCache
+from scraper.place_cache import KEPT_S_BY_ORIGIN, PREFIX, RedisPlaceCache
 from scraper.places import Places
 
 ABERDEEN, STUTTGART = (57.13, -2.086), (48.78, 9.18)
@@ -49,11 +50,16 @@ def test_what_is_kept_is_known(cache):
     assert cache.known([ABERDEEN, STUTTGART]) == {ABERDEEN: A_PLACE}
 
 
-def test_a_place_ends_by_itself(cache, client):
-    cache.keep({ABERDEEN: A_PLACE})
+@pytest.mark.parametrize("origin", PlaceOrigin)
+def test_a_place_ends_by_itself_in_the_time_of_its_origin(cache, client, origin):
+    cache.keep({ABERDEEN: msgspec.structs.replace(A_PLACE, origin=origin)})
     (key,) = client.keys(f"{PREFIX}*")
 
-    assert 0 < client.ttl(key) <= KEPT_S
+    assert KEPT_S_BY_ORIGIN[origin] - 60 < client.ttl(key) <= KEPT_S_BY_ORIGIN[origin]
+
+
+def test_what_was_asked_for_is_kept_longer():
+    assert KEPT_S_BY_ORIGIN[PlaceOrigin.NOMINATIM] > KEPT_S_BY_ORIGIN[PlaceOrigin.GAZETTEER]
 
 
 def test_a_value_that_is_not_ours_is_unknown(cache, client):

@@ -4,6 +4,7 @@ import sys
 from types import SimpleNamespace
 
 from contracts.places import PlaceOrigin
+from scraper import places as places_module
 from scraper.places import Places
 
 ABERDEEN, STUTTGART, NULL_ISLAND = (57.13, -2.086), (48.78, 9.18), (0.5, 0.5)
@@ -55,3 +56,14 @@ def test_the_middle_of_an_ocean_has_a_place_too():
     (place,) = Places().of([NULL_ISLAND])
 
     assert len(place.country) == 2
+
+
+def test_more_positions_than_are_remembered_have_their_places_too(monkeypatch):
+    monkeypatch.setattr(places_module, "PLACES_MAX", 2)
+    places = Places()
+    places.of([ABERDEEN])
+
+    assert [place.city for place in places.of([ABERDEEN, STUTTGART, NULL_ISLAND])][:2] == [
+        "Aberdeen",
+        "Stuttgart",
+    ]
