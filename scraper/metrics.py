@@ -22,6 +22,18 @@ class Metrics:
         self.unremembered_polls = Counter(
             "scraper_unremembered_polls", "Polls that Redis could not remember at once.", registry=registry
         )
+        self.sensor_changes = Counter(
+            "scraper_sensor_changes",
+            "What was told of sensors: new, moved, retyped, silent, back.",
+            ["change"],
+            registry=registry,
+        )
+        self.sensors = Gauge(
+            "scraper_sensors",
+            "Sensors that are known, by state: sending, silent.",
+            ["state"],
+            registry=registry,
+        )
         self.refinements = Counter(
             "scraper_place_refinements",
             "Places asked for online: refined, unknown there, failed and to be asked again, dropped unasked.",
