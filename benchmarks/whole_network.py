@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ from scraper.polling import Poller, Rules
 
 RECORDS = 48_000
 POSITIONS = 12_000
+FIRST_LOCATION_ID = 1_000  # 11 is upstream's dummy, which is nowhere
+READING_INTERVAL_S = 145
 SEED = 7
 MIB = 1024 * 1024
 # The mix of the live feed: type, its id, share in per cent, value types.
@@ -66,9 +68,9 @@ class FixedSource:
 
 
 def main(records: int) -> None:
-    """Make the payload, run each client twice, print a table."""
-    payload = payload_of(records)
-    print(f"payload: {records:,} records, {len(payload) / MIB:.1f} MiB")
+    """Make the payloads, run the clients, print a table."""
+    payloads = [payload_of(records, poll=poll) for poll in (0, 1)]
+    print(f"payload: {records:,} records, {len(payloads[0]) / MIB:.1f} MiB")
     print(f"{'client':<34}{'CPU s':>8}{'wall s':>8}{'peak MiB':>10}")
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "kafka").mkdir()
@@ -78,22 +80,27 @@ def main(records: int) -> None:
             running_valkey(Path(folder) / "valkey") as valkey,
         ):
             create_topics(broker.bootstrap_servers, TOPICS, lambda _line: None)
-            for name, client in CLIENTS.items():
-                figures = _measured(client, payload, broker.bootstrap_servers, valkey.url)
+            for name, client, poll in CLIENTS:
+                figures = _measured(client, payloads[poll], broker.bootstrap_servers, valkey.url)
                 print(f"{name:<34}{figures[0]:8.2f}{figures[1]:8.2f}{figures[2]:10.0f}")
 
 
-def payload_of(records: int) -> bytes:
-    """A feed of so many records in their true shapes, each of its own sensor's position."""
+def payload_of(records: int, *, poll: int = 0) -> bytes:
+    """A feed of so many records in their true shapes, each of its own sensor's position.
+
+    A later poll has other ids and the time of the next readings; the sensors are the same.
+    """
     chance = random.Random(SEED)  # noqa: S311 - the same payload each time
     positions = [(chance.uniform(42, 58), chance.uniform(-5, 25)) for _ in range(POSITIONS)]
-    timestamp = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    observed_at = datetime.now(UTC) + timedelta(seconds=poll * READING_INTERVAL_S)
+    timestamp = observed_at.strftime("%Y-%m-%d %H:%M:%S")
     weights = [share for _, _, share, _ in TYPES]
     feed = []
     for number in range(records):
         name, type_id, _, value_types = chance.choices(TYPES, weights)[0]
         value = f"{chance.uniform(1, 50):.2f}"
         feed.append(_record(number, (name, type_id), positions[number % POSITIONS], timestamp))
+        feed[-1]["id"] = 30_000_000_000 + poll * records + number
         feed[-1]["sensordatavalues"] = [
             {"id": 67_000_000_000 + number, "value": value, "value_type": each} for each in value_types
         ]
@@ -105,11 +112,10 @@ def _record(
 ) -> dict[str, Any]:
     name, type_id = sensor_type
     return {
-        "id": 30_000_000_000 + number,
         "timestamp": timestamp,
         "sampling_rate": None,
         "location": {
-            "id": number % POSITIONS,
+            "id": FIRST_LOCATION_ID + number % POSITIONS,
             "latitude": f"{position[0]:.11f}",
             "longitude": f"{position[1]:.11f}",
             "altitude": "69.3",
@@ -125,13 +131,8 @@ def _record(
     }
 
 
-def luftstrom_new(payload: bytes, bootstrap_servers: str, redis_url: str) -> None:
-    """Our poll with nothing known."""
-    _poller(payload, bootstrap_servers, redis_url).poll()
-
-
-def luftstrom_known(payload: bytes, bootstrap_servers: str, redis_url: str) -> None:
-    """Our poll with every id published before."""
+def luftstrom(payload: bytes, bootstrap_servers: str, redis_url: str) -> None:
+    """Our poll."""
     _poller(payload, bootstrap_servers, redis_url).poll()
 
 
@@ -151,11 +152,13 @@ def straightforward(payload: bytes, bootstrap_servers: str, redis_url: str) -> N
     producer.close()
 
 
-CLIENTS: dict[str, Client] = {
-    "straightforward, all new": straightforward,
-    "Luftstrom, all new": luftstrom_new,
-    "Luftstrom, all published before": luftstrom_known,
-}
+# One after the other, on the same broker and Valkey: name, client, number of the poll it gets.
+CLIENTS: tuple[tuple[str, Client, int], ...] = (
+    ("straightforward, all new", straightforward, 0),
+    ("Luftstrom, all new, sensors too", luftstrom, 0),
+    ("Luftstrom, all new", luftstrom, 1),
+    ("Luftstrom, all published before", luftstrom, 1),
+)
 
 
 def _poller(payload: bytes, bootstrap_servers: str, redis_url: str) -> Poller:

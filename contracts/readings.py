@@ -18,7 +18,8 @@ class Place(msgspec.Struct, frozen=True):
 class RawReading(msgspec.Struct, frozen=True):
     """One upstream record, verbatim (`record`, the bytes of a JSON object), with its place.
 
-    `place` is None where the record has no usable position. `fetched_at` is UTC, ISO 8601 with `Z`.
+    `place` is None where the record has no usable position, and the message then says `no_position`.
+    `fetched_at` is UTC, ISO 8601 with `Z`.
     """
 
     record: bytes
@@ -30,6 +31,7 @@ class _Added(msgspec.Struct):
     place: Place | None
     fetched_at: str
     schema: int = RAW_SCHEMA
+    no_position: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 _encoder = msgspec.json.Encoder()
@@ -38,8 +40,12 @@ _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def encode_raw_reading(reading: RawReading) -> bytes:
-    """The record's own bytes with `place`, `fetched_at` and `schema` appended as members."""
-    added = _encoder.encode(_Added(place=reading.place, fetched_at=reading.fetched_at))
+    """The record's own bytes with `place`, `fetched_at` and `schema` appended as members.
+
+    One without a place is marked by a last member, `"no_position": true`.
+    """
+    mark = True if reading.place is None else msgspec.UNSET
+    added = _encoder.encode(_Added(place=reading.place, fetched_at=reading.fetched_at, no_position=mark))
     record = reading.record.strip()
     separator = b"" if record[1:-1].strip() == b"" else b","
     return record[:-1] + separator + added[1:]

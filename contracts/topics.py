@@ -15,6 +15,7 @@ from contracts.errors import BadInputError
 from contracts.measure_values import MeasureValue
 from contracts.measures import MEASURES
 from contracts.readings import RawReading, decode_raw_reading, encode_raw_reading
+from contracts.sensors import Sensor
 
 GIB = 1024**3
 
@@ -154,6 +155,20 @@ DEAD_LETTERS: Topic[DeadLetter] = Topic(
     settings={"max.message.bytes": str(2 * 1024 * 1024)},
 )
 
+_encode_sensor, _decode_sensor = _json_codec(Sensor)
+
+SENSORS: Topic[Sensor] = Topic(
+    name="sensors-v1",
+    about="The last known description of each sensor: new, moved, retyped, silent, back. Compacted.",
+    key="sensor id",
+    encode=_encode_sensor,
+    decode=_decode_sensor,
+    writers=("scraper",),
+    readers=("anyone",),
+    partitions=1,
+    settings={"cleanup.policy": "compact"},
+)
+
 TOPICS: tuple[Topic[Any], ...] = (
     READINGS_RAW,
     READINGS_ARCHIVE,
@@ -165,4 +180,5 @@ TOPICS: tuple[Topic[Any], ...] = (
     READINGS_LATE,
     FLAGS,
     DEAD_LETTERS,
+    SENSORS,
 )

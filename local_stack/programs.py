@@ -17,6 +17,7 @@ from local_stack.kafka import kafka_command, require_kafka
 from local_stack.settings import LOOPBACK, Settings, environment_of_room
 from local_stack.valkey import require_valkey, valkey_command
 
+RECORDING = "recording"
 RECORDING_LEAD_S = 300
 MINUTE_S = 60
 HTTP_TIMEOUT_S = 2.0
@@ -129,7 +130,7 @@ def _recording_server(settings: Settings) -> Program:
     if settings.recording_once:
         command.append("--once")
     return Program(
-        name="recording",
+        name=RECORDING,
         command=command,
         require_ready=lambda: _require_ok(url),
         port_by_setting={"recording_port": settings.recording_port},

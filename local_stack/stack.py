@@ -13,7 +13,7 @@ from contracts.errors import UnavailableError
 from local_stack.checks import require_data_folder, require_free_ports, require_source, starting_alone
 from local_stack.install import Installed, install
 from local_stack.kafka import prepare_kafka
-from local_stack.programs import Program, servers, services
+from local_stack.programs import RECORDING, Program, servers, services, source_url
 from local_stack.provisioning import provision
 from local_stack.settings import Settings
 from local_stack.supervision import Supervisor, leftovers
@@ -26,7 +26,7 @@ LOG_TAIL_BYTES = 64 * 1024
 LEFTOVER_LIMIT_S = 10.0
 LEFTOVER_AFTER_STOP_LIMIT_S = 1.0
 # What is upstream stops first, so that the parts behind it can finish what they hold.
-STOP_ORDER = (("scraper", "recording"), ("split", "collector"), ("kafka", "influxd", "valkey"))
+STOP_ORDER = (("scraper", RECORDING), ("split", "collector"), ("kafka", "influxd", "valkey"))
 STOP_LIMIT_S = 12.0
 # With the two limits after it, all of it ends within 20 s, whatever hangs.
 STOP_ALL_LIMIT_S = 13.0
@@ -96,6 +96,12 @@ def down(settings: Settings, *, wipe: bool = False) -> bool:
 def is_running(settings: Settings) -> bool:
     """Whether a stack of this data folder runs."""
     return Supervisor(settings).pid() is not None
+
+
+def feed_url(settings: Settings) -> str | None:
+    """The feed that the running stack reads, whatever it was started with; None for the live network."""
+    is_recording = RECORDING in Supervisor(settings).programs()
+    return source_url(settings.model_copy(update={"source": "recording" if is_recording else "live"}))
 
 
 def status(settings: Settings) -> list[ProcessStatus]:

@@ -125,9 +125,27 @@ def lookup(
 
     place = place_of(latitude, longitude)
     if as_json:
-        typer.echo(json.dumps({"country": place.country, "city": place.city, "geohash": place.geohash}))
+        typer.echo(json.dumps(screen.place_as_json(place)))
     else:
-        screen.show_line(f"{place.city}, {place.country}  (geohash {place.geohash})")
+        screen.show_place(place)
+
+
+@places_app.command(name="warm")
+def warm_places(
+    feed: Annotated[
+        str | None,
+        typer.Argument(
+            help="A feed's JSON file, or a recording by its name or file; else the feed of the running stack."
+        ),
+    ] = None,
+) -> None:
+    """Look up and keep the place of every position that the feed shows; safe to stop at any moment."""
+    from luftstrom import commands
+
+    positions, added = commands.warm_places(feed)
+    screen.show_line(
+        f"{positions:,} positions: {added:,} places are new, {positions - added:,} were kept before"
+    )
 
 
 @places_app.command()

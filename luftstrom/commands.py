@@ -1,10 +1,13 @@
 """What the commands do; how it looks is in `screen`."""
 
+from contextlib import closing
+
 from contracts.dead_letters import DeadLetter
 from contracts.errors import UnavailableError
-from contracts.readings import Place
+from contracts.places import DetailedPlace
 from local_stack import stack
 from local_stack.programs import recording_starts_at_s
+from local_stack.recordings import recording_path
 from local_stack.settings import LOOPBACK, Settings
 from luftstrom import screen
 from luftstrom.air import latest_air
@@ -13,8 +16,12 @@ from luftstrom.demo import play_history, settled
 from luftstrom.overview import Overview, Row, collector_lag, freshness_s, split_lag
 from luftstrom.reconciliation import Reconciliation
 from runtime.settings import environment_name, read_settings
+from scraper.backfill import lines_of
 from scraper.place_cache import RedisPlaceCache
 from scraper.places import Places
+from scraper.sensor_community_source import SensorCommunitySource
+from scraper.settings import Settings as ScraperSettings
+from scraper.warming import positions_in, warm
 
 DEMO_RECORDING = "aberdeen-2019-05-12"
 
@@ -61,15 +68,28 @@ def dead_letters_now() -> list[DeadLetter]:
         return list(connected.ledger.dead_letters())
 
 
-def place_of(latitude: float, longitude: float) -> Place:
+def place_of(latitude: float, longitude: float) -> DetailedPlace:
     """The place of a position in degrees, from the gazetteer."""
-    return Places().of([(latitude, longitude)])[0]
+    return Places().detailed([(latitude, longitude)])[0]
 
 
 def kept_places() -> int:
     """How many places the stack's Redis keeps."""
     with connections(_settings_of_running_stack()) as connected:
         return RedisPlaceCache(connected.redis_client).count()
+
+
+def warm_places(feed: str | None) -> tuple[int, int]:
+    """Keep the places that a feed shows in the stack's Redis: how many there are, how many of them are new.
+
+    `feed` is a file of it, or a recording's name or file; None for what the running stack reads.
+    """
+    settings = _settings_of_running_stack()
+    lines = [_feed_now(settings)] if feed is None else lines_of(recording_path(feed))
+    positions = positions_in(lines)
+    with connections(settings) as connected, screen.progress_bar("places", unit="positions") as bar:
+        cache = RedisPlaceCache(connected.redis_client)
+        return len(positions), warm(cache, positions, on_progress=bar.update)
 
 
 def forget_places() -> int:
@@ -110,6 +130,19 @@ def _settings_of_running_stack() -> Settings:
             f"or name the folder of one that runs in {environment_name(Settings, 'data_dir')}."
         )
     return settings
+
+
+def _feed_now(settings: Settings) -> bytes:
+    source = SensorCommunitySource(
+        read_settings(
+            ScraperSettings,
+            kafka_bootstrap_servers=settings.kafka_address,
+            redis_url=settings.redis_address,
+            source_url=stack.feed_url(settings),
+        )
+    )
+    with closing(source):
+        return source.fetch() or b"[]"
 
 
 def _freshness_s(settings: Settings) -> float | None:

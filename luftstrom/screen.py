@@ -13,6 +13,7 @@ from rich.table import Table
 
 from contracts.dead_letters import DeadLetter
 from contracts.measures import MEASURES
+from contracts.places import DetailedPlace
 from luftstrom.air import PlaceAir
 from luftstrom.reconciliation import Reconciliation
 
@@ -118,6 +119,17 @@ def show_air(places: Sequence[PlaceAir]) -> None:
     if len(places) > PLACES_SHOWN:
         out.print(f"and {len(places) - PLACES_SHOWN} more places")
     show_line("Median of each sensor's latest undoubted value within the hour; indicative sensors.")
+
+
+def show_place(place: DetailedPlace) -> None:
+    """One line: from the city to the country, its code and the geohash."""
+    names = ", ".join(name for name in (place.city, place.admin_area, place.country_name) if name)
+    show_line(f"{names} ({place.country})  geohash {place.geohash}")
+
+
+def place_as_json(place: DetailedPlace) -> dict[str, Any]:
+    """The same for programs."""
+    return {name: getattr(place, name) for name in place.__struct_fields__}
 
 
 def show_reconciliation(reconciliation: Reconciliation) -> None:

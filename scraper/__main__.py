@@ -22,6 +22,7 @@ from scraper.metrics import Metrics
 from scraper.place_cache import RedisPlaceCache
 from scraper.places import Places
 from scraper.polling import Poller, Rules, Summary
+from scraper.refinement import Refinement
 from scraper.sensor_community_source import AskedToWaitError, SensorCommunitySource
 from scraper.settings import LIVE_POLL_INTERVAL_S_MIN, Settings
 
@@ -99,11 +100,24 @@ def _poller(
         source,
         publisher,
         Memory(client),
-        places=Places(RedisPlaceCache(client)),
+        places=_places(settings, RedisPlaceCache(client), metrics, stack),
         clock=SystemClock(),
         metrics=metrics,
         rules=Rules(settings.future_s_max, settings.selection),
     )
+
+
+def _places(settings: Settings, cache: RedisPlaceCache, metrics: Metrics, stack: ExitStack) -> Places:
+    if not settings.refine_places:
+        return Places(cache)
+    from scraper.nominatim import Nominatim  # noqa: PLC0415 - 0.1 s and its client, only for who asks it
+
+    nominatim = Nominatim(settings.nominatim_url, user_agent=settings.user_agent)
+    refinement = Refinement(nominatim.place_of, metrics=metrics)
+    places = Places(cache, refine=refinement.offer)
+    stack.callback(refinement.close)
+    refinement.start(places.learn)
+    return places
 
 
 def _poll_once(poller: Poller) -> None:

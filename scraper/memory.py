@@ -1,6 +1,6 @@
-"""What the scraper remembers between polls, in Redis: published ids, and the totals of its doors.
+"""What the scraper remembers between polls, in Redis: published ids, the totals of its doors, sensors.
 
-Both change in one transaction, so that the totals count each reading once through any crash.
+Ids and totals change in one transaction, so that the totals count each reading once through any crash.
 """
 
 import struct
@@ -12,8 +12,10 @@ from hashlib import blake2b
 import redis
 
 from runtime.redis_client import redis_errors
+from scraper.sensors import KnownSensors, packed, unpacked
 
 PUBLISHED_KEY = "scraper:published"
+SENSORS_KEY = "scraper:sensors"
 MARK = "mark"
 # Three windows of the feed: an id that is older cannot come again.
 REMEMBERED_S = 15 * 60
@@ -107,6 +109,16 @@ class Memory:
             _add(pipe, "live", totals)
             pipe.hset(totals_key("live"), MARK, mark)
             pipe.execute()
+
+    def sensors(self) -> KnownSensors:
+        """What is known of every sensor."""
+        with redis_errors():
+            return unpacked(self._client.get(SENSORS_KEY))  # type: ignore[arg-type]
+
+    def remember_sensors(self, sensors: KnownSensors) -> None:
+        """Remember what is known of every sensor, as one value."""
+        with redis_errors():
+            self._client.set(SENSORS_KEY, packed(sensors))
 
     def position(self, name: str) -> int:
         """How many records of the back-fill `name` are done."""

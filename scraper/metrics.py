@@ -22,6 +22,27 @@ class Metrics:
         self.unremembered_polls = Counter(
             "scraper_unremembered_polls", "Polls that Redis could not remember at once.", registry=registry
         )
+        self.sensor_changes = Counter(
+            "scraper_sensor_changes",
+            "What was told of sensors: new, moved, retyped, silent, back.",
+            ["change"],
+            registry=registry,
+        )
+        self.sensors = Gauge(
+            "scraper_sensors",
+            "Sensors that are known, by state: sending, silent.",
+            ["state"],
+            registry=registry,
+        )
+        self.refinements = Counter(
+            "scraper_place_refinements",
+            "Places asked for online: refined, unknown there, failed and to be asked again, dropped unasked.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.places_waiting = Gauge(
+            "scraper_places_waiting", "Positions that wait for their refinement.", registry=registry
+        )
         self.poll_seconds = Histogram("scraper_poll_seconds", "Duration of a poll.", registry=registry)
         self.last_poll_at_s = Gauge(
             "scraper_last_poll_timestamp_seconds",

@@ -24,6 +24,8 @@ FAILED_CHARACTERS_MAX = 256 * 1024 * 1024
 RECORD_BYTES_MAX = 256 * 1024
 # Twenty times the longest record of the feed; one that lacks its end runs on to here, through its successors.
 SALVAGED_CHARACTERS_MAX = 16 * 1024
+# Upstream's dummy, which its own exports leave out.
+NOWHERE_LOCATION_ID = b"11"
 # msgspec tells of bytes that are no UTF-8 by Python's own error.
 _NOT_DECODED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _OPENING = re.compile(r'\{\s*"')
@@ -68,6 +70,7 @@ class _Sensor(msgspec.Struct, gc=False):
 
 
 class _Location(msgspec.Struct, gc=False):
+    id: msgspec.Raw = msgspec.Raw()
     latitude: msgspec.Raw = msgspec.Raw()
     longitude: msgspec.Raw = msgspec.Raw()
     indoor: msgspec.Raw = msgspec.Raw()
@@ -185,7 +188,9 @@ def _location(raw: msgspec.Raw) -> _Location:
 
 
 def _position(location: _Location) -> tuple[float, float] | tuple[None, None]:
-    """Degrees, or nothing where they are missing, no numbers, out of range, or the 0, 0 of no answer."""
+    """Degrees; nothing where they are missing, no numbers, out of range, the 0, 0 of no answer, a dummy."""
+    if bytes(location.id).strip(b'"') == NOWHERE_LOCATION_ID:
+        return None, None
     try:
         latitude, longitude = _degrees(location.latitude), _degrees(location.longitude)
     except ValueError:

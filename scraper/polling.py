@@ -18,6 +18,7 @@ from scraper.parsing import Parsed, Reading, parsed_payload
 from scraper.places import Places
 from scraper.publishing import places_of, publish_letters, publish_readings, totals_of
 from scraper.selection import Selection
+from scraper.sensor_events import SensorEvents
 
 log = structlog.get_logger()
 
@@ -68,6 +69,7 @@ class Poller:
         self._source, self._publisher, self._memory = source, publisher, memory
         self._places, self._clock, self._metrics = places, clock, metrics
         self._rules = rules
+        self._sensor_events = SensorEvents(memory, publisher, places, metrics)
         self._published = PublishedIds()
         # What Redis did not confirm, oldest first; its mark tells which it took all the same.
         self._unremembered_by_mark: dict[str, dict[str, int]] = {}
@@ -95,8 +97,9 @@ class Poller:
             published=fresh.readings, repeated=repeated, refused=fresh.letters, left_out=left_out
         )
         self._remember(parsed, fresh, {**totals, "polls": 1}, now_s=now_s)
-        self._source.accept()
         self._count(totals, len(payload))
+        self._sensor_events.follow(parsed.readings, now_s=now_s)
+        self._source.accept()
         return Summary(totals, len(payload), self._clock.monotonic_s() - began_at_s)
 
     def _leave_out(self, parsed: Parsed) -> int:

@@ -58,12 +58,13 @@ def totals_of(
 
 def places_of(readings: Sequence[Reading], places: Places) -> list[Place | None]:
     """The place of each reading, None where it has no position."""
-    positions = [_position(reading) for reading in readings]
+    positions = [position_of(reading) for reading in readings]
     found = iter(places.of([position for position in positions if position is not None]))
     return [None if position is None else next(found) for position in positions]
 
 
-def _position(reading: Reading) -> tuple[float, float] | None:
+def position_of(reading: Reading) -> tuple[float, float] | None:
+    """Latitude and longitude in degrees; None where the reading has no position."""
     if reading.latitude is None or reading.longitude is None:
         return None
     return reading.latitude, reading.longitude

@@ -2,7 +2,6 @@
 
 import email.utils
 import time
-from importlib.metadata import version
 
 import requests
 
@@ -29,8 +28,7 @@ class SensorCommunitySource:
         self._timeout_s = (settings.connect_timeout_s, settings.read_timeout_s)
         self._bytes_max = settings.payload_bytes_max
         self._session = requests.Session()
-        contact = f" (+{settings.contact})" if settings.contact else ""
-        self._session.headers["User-Agent"] = f"Luftstrom/{version('luftstrom')}{contact}"
+        self._session.headers["User-Agent"] = settings.user_agent
         self._session.headers["Accept-Encoding"] = "gzip"
         self._conditions: dict[str, str] = {}
         self._offered: dict[str, str] = {}

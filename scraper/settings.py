@@ -1,5 +1,6 @@
 """All that the scraper can be told."""
 
+from importlib.metadata import version
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -53,12 +54,25 @@ class Settings(RoomSettings):
         default="both",
         description="what to do with indoor sensors: take both kinds, only these, or never these",
     )
+    refine_places: bool = Field(
+        default=False,
+        description="whether to ask Nominatim for better places, one a second, beside the polls",
+    )
+    nominatim_url: str = Field(
+        default="https://nominatim.openstreetmap.org", description="the Nominatim service to ask for places"
+    )
     metrics_port: int | None = Field(default=None, description="port of health and metrics; none if not set")
 
     @property
     def is_live(self) -> bool:
         """Whether the source is somebody else's machine."""
-        return urlsplit(self.source_url).hostname not in LOOPBACK_HOSTS
+        return not _is_loopback(self.source_url)
+
+    @property
+    def user_agent(self) -> str:
+        """How we present ourselves to other people's machines."""
+        contact = f" (+{self.contact})" if self.contact else ""
+        return f"Luftstrom/{version('luftstrom')}{contact}"
 
     @property
     def selection(self) -> Selection:
@@ -81,6 +95,14 @@ class Settings(RoomSettings):
         if contact is not None and not (contact.isascii() and contact.isprintable()):
             raise ValueError("only plain ASCII characters may stand in an HTTP header")
         return contact.strip() if contact is not None else None
+
+    @field_validator("nominatim_url")
+    @classmethod
+    def _is_address(cls, nominatim_url: str) -> str:
+        address = urlsplit(nominatim_url)
+        if address.scheme not in {"http", "https"} or not address.hostname:
+            raise ValueError(f"{nominatim_url!r} is no http or https address")
+        return nominatim_url
 
     @field_validator("countries")
     @classmethod
@@ -122,4 +144,13 @@ class Settings(RoomSettings):
                 f"SCRAPER_POLL_INTERVAL_S is under {LIVE_POLL_INTERVAL_S_MIN:.0f}: "
                 "the live network is asked at most once a minute"
             )
+        if self.refine_places and not self.contact and not _is_loopback(self.nominatim_url):
+            raise ValueError(
+                "SCRAPER_CONTACT is not set: Nominatim wants to reach whoever asks it for places. "
+                "Set it to your mail or web address, or leave SCRAPER_REFINE_PLACES off"
+            )
         return self
+
+
+def _is_loopback(url: str) -> bool:
+    return urlsplit(url).hostname in LOOPBACK_HOSTS

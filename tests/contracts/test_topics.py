@@ -82,6 +82,15 @@ def test_a_raw_reading_keeps_the_record_as_it_came(record, place):
     assert READINGS_RAW.decode(body) == reading
 
 
+@pytest.mark.parametrize("place", [None, Place(country="GB", city="Aberdeen", geohash="gfnt081")])
+def test_a_raw_reading_is_marked_where_it_has_no_position_and_only_there(place):
+    reading = RawReading(record=b'{"id":1}', place=place, fetched_at="2026-01-01T00:00:00Z")
+    sent = json.loads(READINGS_RAW.encode(reading))
+
+    assert sent["place"] == (None if place is None else msgspec.to_builtins(place))
+    assert sent.get("no_position") == (True if place is None else None)
+
+
 @given(
     value=st.builds(
         MeasureValue,

@@ -8,7 +8,7 @@ def a_record(number=1, **changes):
         "id": 3_490_000_000 + number,
         "sampling_rate": None,
         "timestamp": "2026-01-01 00:00:00",
-        "location": {"id": 11, "latitude": "57.130", "longitude": "-2.086", "country": "GB", "indoor": 0},
+        "location": {"id": 3939, "latitude": "57.130", "longitude": "-2.086", "country": "GB", "indoor": 0},
         "sensor": {"id": 7000 + number, "pin": "1", "sensor_type": {"id": 14, "name": "SDS011"}},
         "sensordatavalues": [
             {"id": 1, "value": "1.03", "value_type": "P1"},

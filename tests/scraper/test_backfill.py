@@ -10,7 +10,7 @@ import fakeredis
 import pytest
 
 from contracts.errors import BadInputError, UnavailableError
-from contracts.topics import DEAD_LETTERS, READINGS_ARCHIVE
+from contracts.topics import DEAD_LETTERS, READINGS_ARCHIVE, SENSORS
 from runtime.clock import SettableClock
 from runtime.memory_log import MemoryLog, MemoryPublisher
 from scraper import backfill as door
@@ -63,6 +63,12 @@ def test_every_record_is_published_to_the_archive_topic(house):
     assert totals["published"] == totals["fetched"] == 25
     assert len(house.log.values(READINGS_ARCHIVE.name)) == 25
     assert house.progress == [0, 10, 20, 25]
+
+
+def test_history_tells_nothing_of_the_sensors(house):
+    house.backfill(lines(25))
+
+    assert house.log.values(SENSORS.name) == []
 
 
 def test_a_second_run_does_nothing(house):

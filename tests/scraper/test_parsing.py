@@ -92,6 +92,7 @@ def test_anything_else_is_no_id(number):
         {"latitude": "91", "longitude": "0"},
         {"latitude": None, "longitude": None},
         {"latitude": "57.1"},
+        {"id": 11, "latitude": "57.130", "longitude": "-2.086"},
     ],
 )
 def test_a_reading_without_a_usable_position_is_kept_without_one(location):

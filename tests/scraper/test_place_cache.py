@@ -1,17 +1,21 @@
 """Places are kept in Redis, on the twin and on a real Valkey; without it they are looked up."""
 
 import fakeredis
+import msgspec
 import pytest
 
 from contracts.errors import UnavailableError
-from contracts.readings import Place
+from contracts.places import DetailedPlace, PlaceOrigin
 from runtime.redis_client import connect_redis
 from scraper import places as places_module
-from scraper.place_cache import KEPT_S, PREFIX, RedisPlaceCache
+from scraper.place_cache import KEPT_S_BY_ORIGIN, PREFIX, RedisPlaceCache
 from scraper.places import Places
 
 ABERDEEN, STUTTGART = (57.13, -2.086), (48.78, 9.18)
-A_PLACE = Place(country="GB", city="Cached-on-Sea", geohash="gfnt081")
+A_PLACE = DetailedPlace(
+    country="GB", country_name="United Kingdom", admin_area="Scotland", city="Cached-on-Sea",
+    geohash="gfnt081", origin=PlaceOrigin.GAZETTEER,
+)  # fmt: skip
 
 
 @pytest.fixture(params=["twin", pytest.param("real", marks=pytest.mark.integration)])
@@ -46,11 +50,16 @@ def test_what_is_kept_is_known(cache):
     assert cache.known([ABERDEEN, STUTTGART]) == {ABERDEEN: A_PLACE}
 
 
-def test_a_place_ends_by_itself(cache, client):
-    cache.keep({ABERDEEN: A_PLACE})
+@pytest.mark.parametrize("origin", PlaceOrigin)
+def test_a_place_ends_by_itself_in_the_time_of_its_origin(cache, client, origin):
+    cache.keep({ABERDEEN: msgspec.structs.replace(A_PLACE, origin=origin)})
     (key,) = client.keys(f"{PREFIX}*")
 
-    assert 0 < client.ttl(key) <= KEPT_S
+    assert KEPT_S_BY_ORIGIN[origin] - 60 < client.ttl(key) <= KEPT_S_BY_ORIGIN[origin]
+
+
+def test_what_was_asked_for_is_kept_longer():
+    assert KEPT_S_BY_ORIGIN[PlaceOrigin.NOMINATIM] > KEPT_S_BY_ORIGIN[PlaceOrigin.GAZETTEER]
 
 
 def test_a_value_that_is_not_ours_is_unknown(cache, client):
@@ -83,7 +92,8 @@ def test_the_first_run_keeps_and_the_next_asks_no_gazetteer(cache, monkeypatch):
 def test_a_kept_place_wins(cache, no_gazetteer):
     cache.keep({ABERDEEN: A_PLACE})
 
-    assert Places(cache).of([(57.130001, -2.085999)]) == [A_PLACE]
+    assert Places(cache).detailed([(57.130001, -2.085999)]) == [A_PLACE]
+    assert Places(cache).of([(57.130001, -2.085999)]) == [A_PLACE.short]
 
 
 def test_without_redis_places_are_looked_up():

@@ -3,6 +3,8 @@
 import sys
 from types import SimpleNamespace
 
+from contracts.places import PlaceOrigin
+from scraper import places as places_module
 from scraper.places import Places
 
 ABERDEEN, STUTTGART, NULL_ISLAND = (57.13, -2.086), (48.78, 9.18), (0.5, 0.5)
@@ -13,6 +15,14 @@ def test_a_place_is_a_country_a_city_and_a_geohash():
 
     assert (place.country, place.city) == ("GB", "Aberdeen")
     assert place.geohash == "gfnt081"
+
+
+def test_more_is_known_of_a_place_than_a_reading_carries():
+    (detailed,) = Places().detailed([ABERDEEN])
+
+    assert (detailed.country_name, detailed.admin_area) == ("United Kingdom", "Scotland")
+    assert detailed.origin == PlaceOrigin.GAZETTEER
+    assert [detailed.short] == Places().of([ABERDEEN])
 
 
 def test_britain_is_gb_whatever_the_gazetteer_calls_it(monkeypatch):
@@ -46,3 +56,14 @@ def test_the_middle_of_an_ocean_has_a_place_too():
     (place,) = Places().of([NULL_ISLAND])
 
     assert len(place.country) == 2
+
+
+def test_more_positions_than_are_remembered_have_their_places_too(monkeypatch):
+    monkeypatch.setattr(places_module, "PLACES_MAX", 2)
+    places = Places()
+    places.of([ABERDEEN])
+
+    assert [place.city for place in places.of([ABERDEEN, STUTTGART, NULL_ISLAND])][:2] == [
+        "Aberdeen",
+        "Stuttgart",
+    ]

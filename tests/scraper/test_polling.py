@@ -1,5 +1,7 @@
 """A poll publishes what is new, once, and remembers it only when it is safe."""
 
+import json
+
 import fakeredis
 import pytest
 from hypothesis import given, settings
@@ -269,6 +271,19 @@ def test_a_choice_of_countries_goes_by_the_position_and_not_by_what_the_record_s
     house.poll(payload_of(a_record(1), a_record(2, location=stuttgart), a_record(3, location=None)))
 
     assert house.published() == [2]
+
+
+@pytest.mark.parametrize(
+    "location", [{"id": 3939, "latitude": "0", "longitude": "0.000"}, {"id": 3939}, None]
+)
+def test_a_reading_without_a_position_is_kept_and_marked(house, location):
+    house.poll(payload_of(a_record(1, location=location), a_record(2)))
+    nowhere, somewhere = (json.loads(body) for body in house.log.values(READINGS_RAW.name))
+
+    assert house.published() == [1, 2]
+    assert (nowhere["place"], nowhere["no_position"]) == (None, True)
+    assert "no_position" not in somewhere
+    assert house.letters() == []
 
 
 def test_a_source_that_is_away_changes_nothing(house):

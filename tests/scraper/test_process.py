@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from local_stack.ports import free_ports
 from local_stack.provisioning import create_topics
 from runtime.redis_client import connect_redis
 from scraper.memory import Memory, totals_key
+from tests.scraper.nominatim_server import running_nominatim
 
 pytestmark = pytest.mark.integration
 
@@ -176,6 +178,10 @@ def polling(environment):
             process.kill()
 
 
+def metrics(url):
+    return requests.get(f"{url}/metrics", timeout=2).text
+
+
 def totals(valkey):
     client = connect_redis(valkey.url)
     counts = {name.decode(): value for name, value in client.hgetall(totals_key("live")).items()}
@@ -216,13 +222,13 @@ def test_one_shot_without_a_source_fails_and_says_why(environment):
 def test_it_is_ready_after_a_poll_and_ends_soon_when_told(environment, valkey):
     with polling(environment) as (process, url):
         wait_until(lambda: answers(f"{url}/readyz"))
-        metrics = requests.get(f"{url}/metrics", timeout=2).text
+        shown = metrics(url)
         began_at_s = time.monotonic()
         process.terminate()
 
         assert process.wait(LIMIT_S) == 0
         assert time.monotonic() - began_at_s < STOP_LIMIT_S
-    published = [line for line in metrics.splitlines() if 'outcome="published"' in line and "_total" in line]
+    published = [line for line in shown.splitlines() if 'outcome="published"' in line and "_total" in line]
     assert published[0].endswith(f" {totals(valkey)['published']}.0")
 
 
@@ -267,6 +273,29 @@ def test_killed_at_any_moment_of_a_poll_it_loses_nothing_and_counts_once(environ
     assert len(tee.ids) > 0
     assert set(published) == tee.ids
     assert totals(valkey)["published"] == len(tee.ids)
+
+
+def test_a_nominatim_that_hangs_keeps_up_neither_a_poll_nor_the_end(environment):
+    with running_nominatim() as nominatim:
+        nominatim.may_answer.clear()
+        environment = {
+            **environment,
+            "SCRAPER_REFINE_PLACES": "true",
+            "SCRAPER_NOMINATIM_URL": nominatim.url,
+            "SCRAPER_CONTACT": "me@example.org",
+        }
+        with polling(environment) as (process, url):
+            wait_until(lambda: answers(f"{url}/readyz") and nominatim.asked)
+            wait_until(
+                lambda: re.search(r'^scraper_polls_total{result="unchanged"} [2-9]', metrics(url), re.M)
+            )
+            waiting = re.search(r"^scraper_places_waiting [1-9]", metrics(url), re.M)
+            process.terminate()
+
+            assert process.wait(STOP_LIMIT_S) == 0
+    assert len(nominatim.asked) == 1
+    assert nominatim.agents[0].endswith("(+me@example.org)")
+    assert waiting
 
 
 def test_it_ends_within_the_limit_while_kafka_is_away(environment):

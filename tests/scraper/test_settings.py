@@ -50,3 +50,28 @@ def test_no_reading_is_taken_that_the_broker_would_refuse():
 def test_a_contact_that_tells_nobody_or_fits_no_header_is_refused(contact):
     with pytest.raises(SettingsError, match="SCRAPER_CONTACT"):
         read_settings(Settings, **GIVEN, contact=contact)
+
+
+def test_places_are_not_refined_unless_asked_for():
+    assert not read_settings(Settings, **GIVEN, source_url=RECORDING).refine_places
+
+
+def test_nominatim_wants_a_contact_too():
+    with pytest.raises(SettingsError, match="SCRAPER_CONTACT is not set: Nominatim"):
+        read_settings(Settings, **GIVEN, source_url=RECORDING, refine_places=True)
+
+
+def test_a_nominatim_on_this_machine_wants_no_contact():
+    url = "http://127.0.0.1:8080/nominatim"
+
+    assert read_settings(
+        Settings, **GIVEN, source_url=RECORDING, refine_places=True, nominatim_url=url
+    ).refine_places
+
+
+@pytest.mark.parametrize(
+    "url", ["nominatim.openstreetmap.org", "ftp://nominatim.openstreetmap.org", "https://"]
+)
+def test_a_nominatim_without_an_address_is_refused(url):
+    with pytest.raises(SettingsError, match="SCRAPER_NOMINATIM_URL is wrong"):
+        read_settings(Settings, **GIVEN, source_url=RECORDING, nominatim_url=url)

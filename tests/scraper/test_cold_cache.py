@@ -1,0 +1,47 @@
+"""The first poll of a whole network, nothing known: every position has a place."""
+
+import json
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from benchmarks.whole_network import POSITIONS, RECORDS, FixedSource, payload_of
+from contracts.topics import READINGS_RAW
+from runtime.clock import SystemClock
+from runtime.memory_log import MemoryLog, MemoryPublisher
+from runtime.redis_client import connect_redis
+from scraper.memory import Memory
+from scraper.metrics import Metrics
+from scraper.place_cache import RedisPlaceCache
+from scraper.places import Places
+from scraper.polling import Poller, Rules
+from scraper.warming import positions_in
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def client(valkey):
+    client = connect_redis(valkey.url)
+    client.flushall()
+    yield client
+    client.close()
+
+
+def test_every_position_of_a_whole_network_has_a_place_in_the_first_poll(client):
+    log, cache, payload = MemoryLog(), RedisPlaceCache(client), payload_of(RECORDS)
+    poller = Poller(
+        FixedSource(payload),
+        MemoryPublisher(log),
+        Memory(client),
+        places=Places(cache),
+        clock=SystemClock(),
+        metrics=Metrics(CollectorRegistry()),
+        rules=Rules(future_s_max=300.0),
+    )
+    poller.poll()
+    places = [json.loads(body)["place"] for body in log.values(READINGS_RAW.name)]
+
+    assert len(places) == RECORDS
+    assert all(place and place["country"] and place["city"] and place["geohash"] for place in places)
+    assert len(cache.known(positions_in([payload]))) == POSITIONS
