@@ -14,13 +14,19 @@ class Metrics:
             "scraper_records_refused", "Records set aside, by reason.", ["reason"], registry=registry
         )
         self.polls = Counter(
-            "scraper_polls", "Polls by result: done, unchanged, failed.", ["result"], registry=registry
+            "scraper_polls",
+            "Polls by result: done, unchanged, failed, left_to_another.",
+            ["result"],
+            registry=registry,
         )
         self.payload_bytes = Counter(
             "scraper_payload_bytes", "Bytes of the feed that were read, unpacked.", registry=registry
         )
         self.unremembered_polls = Counter(
             "scraper_unremembered_polls", "Polls that Redis could not remember at once.", registry=registry
+        )
+        self.lost_leases = Counter(
+            "scraper_lost_leases", "Leases that ended before their poll did.", registry=registry
         )
         self.poll_seconds = Histogram("scraper_poll_seconds", "Duration of a poll.", registry=registry)
         self.last_poll_at_s = Gauge(

@@ -1,5 +1,6 @@
 """All that the scraper can be told."""
 
+import socket
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -12,7 +13,7 @@ from scraper.selection import Box, Circle, Selection, box_of, circle_of, listed
 LIVE_URL = "https://data.sensor.community/static/v1/data.json"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 # The service asks for politeness; its file changes once a minute.
-LIVE_POLL_INTERVAL_S_MIN = 60.0
+LIVE_REQUEST_GAP_S = 60.0
 # The broker refuses records that are dated further ahead, again in each poll.
 FUTURE_S_MAX = 3600.0
 MIB = 1024 * 1024
@@ -32,6 +33,17 @@ class Settings(RoomSettings):
     )
     poll_interval_s: float = Field(
         default=120.0, ge=0.0, description="seconds between two polls; at least 60 on the live network"
+    )
+    instance: str = Field(
+        default_factory=socket.gethostname,
+        min_length=1,
+        description="name of this scraper where others read of it; the host's name if not set",
+    )
+    lease_s: float = Field(
+        default=15.0,
+        gt=0.0,
+        description="seconds until another scraper may poll, where this one stands still in the middle of a "
+        "poll; at least 60 on the live network",
     )
     connect_timeout_s: float = Field(default=10.0, gt=0.0, description="limit of connecting to the source")
     read_timeout_s: float = Field(default=60.0, gt=0.0, description="limit of waiting for the source")
@@ -59,6 +71,11 @@ class Settings(RoomSettings):
     def is_live(self) -> bool:
         """Whether the source is somebody else's machine."""
         return urlsplit(self.source_url).hostname not in LOOPBACK_HOSTS
+
+    @property
+    def request_gap_s(self) -> float:
+        """Least seconds from one request to the next, whoever makes it."""
+        return LIVE_REQUEST_GAP_S if self.is_live else 0.0
 
     @property
     def selection(self) -> Selection:
@@ -117,9 +134,9 @@ class Settings(RoomSettings):
                 "SCRAPER_CONTACT is not set: sensor.community wants to reach whoever reads its feed. "
                 "Set it to your mail or web address, or play a recording instead"
             )
-        if self.is_live and self.poll_interval_s < LIVE_POLL_INTERVAL_S_MIN:
+        if self.is_live and self.poll_interval_s < LIVE_REQUEST_GAP_S:
             raise ValueError(
-                f"SCRAPER_POLL_INTERVAL_S is under {LIVE_POLL_INTERVAL_S_MIN:.0f}: "
+                f"SCRAPER_POLL_INTERVAL_S is under {LIVE_REQUEST_GAP_S:.0f}: "
                 "the live network is asked at most once a minute"
             )
         return self
