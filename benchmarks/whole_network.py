@@ -56,6 +56,8 @@ Client = Callable[[bytes, str, str], None]
 class FixedSource:
     """Gives one payload each time it is asked."""
 
+    origin = None
+
     def __init__(self, payload: bytes) -> None:
         self._payload = payload
 

@@ -19,17 +19,20 @@ class RawReading(msgspec.Struct, frozen=True):
     """One upstream record, verbatim (`record`, the bytes of a JSON object), with its place.
 
     `place` is None where the record has no usable position. `fetched_at` is UTC, ISO 8601 with `Z`.
+    `origin` is None for the feed or an archive, else what the scraper fell back to: `v2` has averages.
     """
 
     record: bytes
     place: Place | None
     fetched_at: str
+    origin: str | None = None
 
 
 class _Added(msgspec.Struct):
     place: Place | None
     fetched_at: str
     schema: int = RAW_SCHEMA
+    origin: str | msgspec.UnsetType = msgspec.UNSET
 
 
 _encoder = msgspec.json.Encoder()
@@ -38,8 +41,9 @@ _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def encode_raw_reading(reading: RawReading) -> bytes:
-    """The record's own bytes with `place`, `fetched_at` and `schema` appended as members."""
-    added = _encoder.encode(_Added(place=reading.place, fetched_at=reading.fetched_at))
+    """The record's own bytes with `place`, `fetched_at`, `schema` and any `origin` appended as members."""
+    origin = msgspec.UNSET if reading.origin is None else reading.origin
+    added = _encoder.encode(_Added(place=reading.place, fetched_at=reading.fetched_at, origin=origin))
     record = reading.record.strip()
     separator = b"" if record[1:-1].strip() == b"" else b","
     return record[:-1] + separator + added[1:]
@@ -56,4 +60,7 @@ def decode_raw_reading(body: bytes) -> RawReading:
     except msgspec.MsgspecError as error:
         raise BadInputError("not_a_reading", str(error)) from error
     own = {name: value for name, value in members.items() if name not in _Added.__struct_fields__}
-    return RawReading(record=_encoder.encode(own), place=added.place, fetched_at=added.fetched_at)
+    origin = None if added.origin is msgspec.UNSET else added.origin
+    return RawReading(
+        record=_encoder.encode(own), place=added.place, fetched_at=added.fetched_at, origin=origin
+    )

@@ -17,6 +17,7 @@ from runtime.redis_client import connect_redis
 from runtime.retry import retry_unavailable
 from runtime.settings import SettingsError, environment_name, exit_on_bad_settings, read_settings
 from runtime.stopping import stop_on_signals
+from scraper.fallback import FallbackSource
 from scraper.lease import Lease
 from scraper.memory import Memory
 from scraper.metrics import Metrics
@@ -61,7 +62,7 @@ def main() -> None:
             raise SystemExit(1) from None
         if is_endless:
             poll_for_ever(poller, settings, health, stopping)
-        elif not poll_once(poller):
+        elif not poll_once(poller, settings, stopping):
             raise SystemExit(1)
 
 
@@ -89,7 +90,8 @@ def _poller(
         limit_s=kafka_limit_s,
     )
     stack.callback(publisher.close)
-    source = SensorCommunitySource(settings)
+    origins = (None, *settings.fallback_urls)
+    source = FallbackSource([SensorCommunitySource(settings, origin=each) for each in origins], metrics)
     stack.callback(source.close)
     client = connect_redis(settings.redis_url)
     stack.callback(client.close)

@@ -25,6 +25,12 @@ class Metrics:
         self.unremembered_polls = Counter(
             "scraper_unremembered_polls", "Polls that Redis could not remember at once.", registry=registry
         )
+        self.fallbacks = Counter(
+            "scraper_fallback_requests",
+            "Requests to another address, for the feed failed.",
+            ["origin"],
+            registry=registry,
+        )
         self.lost_leases = Counter(
             "scraper_lost_leases", "Leases that ended before their poll did.", registry=registry
         )

@@ -22,16 +22,23 @@ READY_POLL_S_MAX = 30.0
 UNCHANGED_WAIT_S_MIN, STANDBY_S_MIN = 0.2, 1.0
 
 
-def poll_once(poller: Poller) -> bool:
-    """Poll; False where that failed, and not where another scraper does it."""
-    try:
-        _tell(poller.poll())
-    except HeldElsewhereError as error:
-        _tell_who_polls(error)
-    except UnavailableError as error:
-        log.error("poll_failed", error=str(error))  # noqa: TRY400 - the message says it all
-        return False
-    return True
+def poll_once(poller: Poller, settings: Settings, stopping: threading.Event) -> bool:
+    """Poll, and once more for each address to fall back to; whether it went well, here or elsewhere."""
+    for number in range(1 + len(settings.fallback_urls)):
+        if number and stopping.wait(settings.request_gap_s):
+            break
+        try:
+            _tell(poller.poll())
+        except HeldElsewhereError as error:
+            _tell_who_polls(error)
+            return True
+        except UnavailableError as error:
+            log.error("poll_failed", error=str(error))  # noqa: TRY400 - the message says it all
+            if isinstance(error, AskedToWaitError):
+                break
+        else:
+            return True
+    return False
 
 
 def poll_for_ever(poller: Poller, settings: Settings, health: Health, stopping: threading.Event) -> None:

@@ -20,6 +20,11 @@ from scraper.shared_memory import SharedMemory
 class Source(Protocol):
     """Where payloads come from."""
 
+    @property
+    def origin(self) -> str | None:
+        """Who gave the last payload, if not the feed itself."""
+        ...
+
     def fetch(self) -> bytes | None:
         """The feed's bytes, or None where nothing changed."""
         ...
@@ -92,7 +97,14 @@ class Poller:
         parsed = parsed_payload(payload, latest_s=now_s + self._rules.future_s_max)
         left_out = self._leave_out(parsed)
         fresh, repeated = _fresh(parsed, self._memory.recall())
-        publish_readings(fresh.readings, READINGS_RAW, self._publisher, self._places, now_s=now_s)
+        publish_readings(
+            fresh.readings,
+            READINGS_RAW,
+            self._publisher,
+            self._places,
+            now_s=now_s,
+            origin=self._source.origin,
+        )
         publish_letters(fresh.letters, self._publisher, now_s=now_s)
         self._publisher.flush()
         totals = totals_of(

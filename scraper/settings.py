@@ -2,7 +2,7 @@
 
 import socket
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
@@ -11,6 +11,8 @@ from runtime.settings import RoomSettings
 from scraper.selection import Box, Circle, Selection, box_of, circle_of, listed
 
 LIVE_URL = "https://data.sensor.community/static/v1/data.json"
+# What there is to fall back to: one average a sensor over five minutes; the feed's own records, by country.
+FALLBACK_PATHS = {"v2": "/static/v2/data.json", "filter": "/airrohr/v1/filter/country={countries}"}
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 # The service asks for politeness; its file changes once a minute.
 LIVE_REQUEST_GAP_S = 60.0
@@ -28,6 +30,10 @@ class Settings(RoomSettings):
     kafka_bootstrap_servers: str = Field(description="host:port of one or more brokers, with commas between")
     redis_url: str = Field(description="where the published ids are kept, redis://host:port/0")
     source_url: str = Field(default=LIVE_URL, description="the feed to read")
+    fallback: str = Field(
+        default="",
+        description="what to ask where the feed fails, in order: v2 (averages), filter (by country)",
+    )
     contact: str | None = Field(
         default=None, description="mail or web address where the service's operators reach you"
     )
@@ -78,6 +84,15 @@ class Settings(RoomSettings):
         return LIVE_REQUEST_GAP_S if self.is_live else 0.0
 
     @property
+    def fallback_urls(self) -> dict[str, str]:
+        """By its name, each address to fall back to, in order; on the host of the feed."""
+        countries = ",".join(listed(self.countries.upper(), str))
+        return {
+            name: urljoin(self.source_url, FALLBACK_PATHS[name].format(countries=countries))
+            for name in listed(self.fallback, str)
+        }
+
+    @property
     def selection(self) -> Selection:
         """Which readings to take; raises ValueError where one of the choices cannot be read."""
         areas: list[Box | Circle] = [
@@ -98,6 +113,14 @@ class Settings(RoomSettings):
         if contact is not None and not (contact.isascii() and contact.isprintable()):
             raise ValueError("only plain ASCII characters may stand in an HTTP header")
         return contact.strip() if contact is not None else None
+
+    @field_validator("fallback")
+    @classmethod
+    def _are_fallbacks(cls, fallback: str) -> str:
+        odd = [name for name in listed(fallback, str) if name not in FALLBACK_PATHS]
+        if odd:
+            raise ValueError(f"{', '.join(odd)}: not of {', '.join(FALLBACK_PATHS)}")
+        return fallback
 
     @field_validator("countries")
     @classmethod
@@ -126,6 +149,14 @@ class Settings(RoomSettings):
         if near:
             circle_of(near)
         return near
+
+    @model_validator(mode="after")
+    def _filter_by_country(self) -> "Settings":
+        if "filter" in self.fallback_urls and not self.countries:
+            raise ValueError(
+                "SCRAPER_FALLBACK has filter, which asks by country: set SCRAPER_COUNTRIES, or take it out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _be_polite(self) -> "Settings":

@@ -67,19 +67,26 @@ def test_a_topic_is_kept_by_size_and_never_by_time(topic):
 
 @given(
     record=st.dictionaries(
-        st.text(max_size=8).filter(lambda name: name not in {"place", "fetched_at", "schema"}),
+        st.text(max_size=8).filter(lambda name: name not in {"place", "fetched_at", "schema", "origin"}),
         st.one_of(st.none(), st.integers(), st.text(), st.lists(st.integers(), max_size=3)),
         max_size=5,
     ),
     place=st.one_of(st.none(), st.builds(Place, country=st.text(), city=st.text(), geohash=st.text())),
+    origin=st.one_of(st.none(), st.text()),
 )
-def test_a_raw_reading_keeps_the_record_as_it_came(record, place):
-    reading = RawReading(record=msgspec.json.encode(record), place=place, fetched_at="2026-01-01T00:00:00Z")
+def test_a_raw_reading_keeps_the_record_as_it_came(record, place, origin):
+    reading = RawReading(msgspec.json.encode(record), place, "2026-01-01T00:00:00Z", origin)
 
     body = READINGS_RAW.encode(reading)
 
     assert body.startswith(reading.record[:-1])
     assert READINGS_RAW.decode(body) == reading
+
+
+def test_a_reading_of_the_feed_has_no_origin_in_its_message():
+    body = READINGS_RAW.encode(RawReading(b'{"id": 1}', None, "2026-01-01T00:00:00Z"))
+
+    assert body == b'{"id": 1,"place":null,"fetched_at":"2026-01-01T00:00:00Z","schema":1}'
 
 
 @given(

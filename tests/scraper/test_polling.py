@@ -25,6 +25,8 @@ NOON_2026_S = 1_767_268_800
 class ScriptedSource:
     """Gives the payloads of a list, one a fetch."""
 
+    origin = None
+
     def __init__(self, *payloads):
         self.payloads = list(payloads)
         self.accepted = 0
@@ -147,6 +149,16 @@ def test_a_reading_is_published_with_its_key_time_place_and_bytes(house):
     assert (reading.place.country, reading.place.city) == ("GB", "Aberdeen")
     assert reading.fetched_at == "2026-01-01T12:00:00Z"
     assert record.value.startswith(payload_of(a_record(1))[1:-2])
+
+
+def test_a_reading_from_elsewhere_says_where_it_is_from(house):
+    house.source.origin = "v2"
+    house.poll(records(1))
+    house.source.origin = None
+    house.poll(records(1, 2))
+
+    decoded = [READINGS_RAW.decode(body) for body in house.log.values(READINGS_RAW.name)]
+    assert [reading.origin for reading in decoded] == ["v2", None]
 
 
 def test_a_repeated_reading_is_not_published_again(house):

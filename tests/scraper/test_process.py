@@ -7,6 +7,8 @@ import time
 import pytest
 import requests
 
+from tests.scraper.feed import a_record, payload_of
+from tests.scraper.http_feed import FEED_PATH, serving_feed
 from tests.scraper.processes import LIMIT_S, answers, once, polling, totals, wait_until
 
 pytestmark = pytest.mark.integration
@@ -42,6 +44,22 @@ def test_one_shot_without_a_source_fails_and_says_why(environment):
 
     assert code == 1
     assert "no answer from http://127.0.0.1:1" in events[-1]["error"]
+
+
+def test_one_shot_falls_back_where_it_was_told_to(environment, raw_topic):
+    with serving_feed() as feed:
+        feed.status_by_path = {FEED_PATH: 500}
+        feed.body = payload_of(a_record(1), a_record(2))
+        environment = {**environment, "SCRAPER_SOURCE_URL": feed.url}
+        code, events = once(environment)
+
+        assert code == 1
+
+        code, events = once({**environment, "SCRAPER_FALLBACK": "v2"})
+
+    assert code == 0
+    assert [event["event"] for event in events] == ["poll_failed", "fell_back", "poll_done"]
+    assert len(raw_topic.ids()) == 2
 
 
 def test_it_is_ready_after_a_poll_and_ends_soon_when_told(environment, valkey):
