@@ -25,6 +25,7 @@ from scraper.pacing import FAILURE_WAIT_S_MAX, poll_for_ever, poll_once
 from scraper.place_cache import RedisPlaceCache
 from scraper.places import Places
 from scraper.polling import Poller, Rules
+from scraper.pushing import push_metrics
 from scraper.sensor_community_source import SensorCommunitySource
 from scraper.settings import Settings
 from scraper.shared_memory import SharedMemory
@@ -52,12 +53,16 @@ def main() -> None:
     metrics = Metrics(registry)
     health = Health(tick_limit_s=2 * settings.poll_interval_s + 15 * FAILURE_WAIT_S_MAX)
     with ExitStack() as stack:
+        if settings.pushgateway_url is not None and not is_endless:
+            url, instance = str(settings.pushgateway_url), settings.instance
+            stack.callback(push_metrics, url, registry, instance=instance)
         try:
             if settings.metrics_port is not None:
                 stack.enter_context(serving_health(health, registry, port=settings.metrics_port))
             limit_s = None if is_endless else ONE_SHOT_KAFKA_WAIT_S_MAX
             poller = _poller(settings, metrics, stopping, stack, kafka_limit_s=limit_s)
         except UnavailableError as error:  # the port is taken, or no Kafka before the limit or the stop
+            metrics.polls.labels("failed").inc()
             log.error("scraper_not_started", error=str(error))  # noqa: TRY400 - the message says it all
             raise SystemExit(1) from None
         if is_endless:

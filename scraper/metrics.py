@@ -10,6 +10,9 @@ class Metrics:
         self.readings = Counter(
             "scraper_readings", "Readings by what became of them.", ["outcome"], registry=registry
         )
+        self.fetched = Counter(
+            "scraper_records_fetched", "Records of the feed; the sum of all outcomes.", registry=registry
+        )
         self.refused = Counter(
             "scraper_records_refused", "Records set aside, by reason.", ["reason"], registry=registry
         )

@@ -130,6 +130,7 @@ class Poller:
     def _count(self, totals: dict[str, int], payload_bytes: int) -> None:
         self._metrics.polls.labels("done").inc()
         self._metrics.payload_bytes.inc(payload_bytes)
+        self._metrics.fetched.inc(totals["fetched"])
         self._metrics.last_poll_at_s.set(self._clock.now_s())
         for outcome in ("published", "repeated", "refused", "left_out"):
             self._metrics.readings.labels(outcome).inc(totals[outcome])

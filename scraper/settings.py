@@ -4,7 +4,7 @@ import socket
 from typing import Literal
 from urllib.parse import urljoin, urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, HttpUrl, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from runtime.settings import RoomSettings
@@ -70,6 +70,10 @@ class Settings(RoomSettings):
     indoor: Literal["both", "only", "never"] = Field(
         default="both",
         description="what to do with indoor sensors: take both kinds, only these, or never these",
+    )
+    pushgateway_url: HttpUrl | None = Field(
+        default=None,
+        description="Pushgateway that gets the metrics of a single poll, http://host:9091; none if not set",
     )
     metrics_port: int | None = Field(default=None, description="port of health and metrics; none if not set")
 
