@@ -5,6 +5,7 @@ import os
 import threading
 from contextlib import ExitStack
 
+import redis
 import structlog
 from prometheus_client import CollectorRegistry
 
@@ -100,24 +101,26 @@ def _poller(
     stack.callback(source.close)
     client = connect_redis(settings.redis_url)
     stack.callback(client.close)
-    clock = SystemClock()
-    lease = Lease(
+    return Poller(
+        source,
+        publisher,
+        SharedMemory(Memory(client), _lease(client, settings, metrics), metrics),
+        places=Places(RedisPlaceCache(client)),
+        clock=SystemClock(),
+        metrics=metrics,
+        rules=Rules(settings.future_s_max, settings.selection),
+    )
+
+
+def _lease(client: redis.Redis, settings: Settings, metrics: Metrics) -> Lease:
+    return Lease(
         client,
         holder=f"{settings.instance}:{os.getpid()}",
         # A poll that is killed has asked all the same.
         seconds=max(settings.lease_s, settings.request_gap_s),
         kept_s=settings.request_gap_s,
-        clock=clock,
+        clock=SystemClock(),
         metrics=metrics,
-    )
-    return Poller(
-        source,
-        publisher,
-        SharedMemory(Memory(client), lease, metrics),
-        places=Places(RedisPlaceCache(client)),
-        clock=clock,
-        metrics=metrics,
-        rules=Rules(settings.future_s_max, settings.selection),
     )
 
 
