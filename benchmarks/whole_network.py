@@ -28,10 +28,12 @@ from local_stack.single import running_kafka, running_valkey
 from runtime.clock import SystemClock
 from runtime.kafka_log import KafkaPublisher
 from runtime.redis_client import connect_redis
+from scraper.lease import Lease
 from scraper.memory import Memory
 from scraper.metrics import Metrics
 from scraper.places import Places
 from scraper.polling import Poller, Rules
+from scraper.shared_memory import SharedMemory
 
 RECORDS = 48_000
 POSITIONS = 12_000
@@ -55,6 +57,8 @@ Client = Callable[[bytes, str, str], None]
 
 class FixedSource:
     """Gives one payload each time it is asked."""
+
+    origin = None
 
     def __init__(self, payload: bytes) -> None:
         self._payload = payload
@@ -162,13 +166,15 @@ CLIENTS: tuple[tuple[str, Client, int], ...] = (
 
 
 def _poller(payload: bytes, bootstrap_servers: str, redis_url: str) -> Poller:
+    client, clock, metrics = connect_redis(redis_url), SystemClock(), Metrics(CollectorRegistry())
+    lease = Lease(client, holder="benchmark", seconds=60.0, kept_s=0.0, clock=clock, metrics=metrics)
     return Poller(
         FixedSource(payload),
         KafkaPublisher(bootstrap_servers, client_id="benchmark"),
-        Memory(connect_redis(redis_url)),
+        SharedMemory(Memory(client), lease, metrics),
         places=Places(),
-        clock=SystemClock(),
-        metrics=Metrics(CollectorRegistry()),
+        clock=clock,
+        metrics=metrics,
         rules=Rules(future_s_max=300.0),
     )
 

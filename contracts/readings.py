@@ -20,11 +20,13 @@ class RawReading(msgspec.Struct, frozen=True):
 
     `place` is None where the record has no usable position, and the message then says `no_position`.
     `fetched_at` is UTC, ISO 8601 with `Z`.
+    `origin` is None for the feed or an archive, else what the scraper fell back to: `v2` has averages.
     """
 
     record: bytes
     place: Place | None
     fetched_at: str
+    origin: str | None = None
 
 
 class _Added(msgspec.Struct):
@@ -32,6 +34,7 @@ class _Added(msgspec.Struct):
     fetched_at: str
     schema: int = RAW_SCHEMA
     no_position: bool | msgspec.UnsetType = msgspec.UNSET
+    origin: str | msgspec.UnsetType = msgspec.UNSET
 
 
 _encoder = msgspec.json.Encoder()
@@ -40,15 +43,19 @@ _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def encode_raw_reading(reading: RawReading) -> bytes:
-    """The record's own bytes with `place`, `fetched_at` and `schema` appended as members.
+    """The record's own bytes with `place`, `fetched_at`, `schema` and any `origin` appended as members.
 
-    One without a place is marked by a last member, `"no_position": true`.
+    One without a place is marked by `"no_position": true`.
     """
-    mark = True if reading.place is None else msgspec.UNSET
-    added = _encoder.encode(_Added(place=reading.place, fetched_at=reading.fetched_at, no_position=mark))
+    added = _Added(
+        place=reading.place,
+        fetched_at=reading.fetched_at,
+        no_position=True if reading.place is None else msgspec.UNSET,
+        origin=msgspec.UNSET if reading.origin is None else reading.origin,
+    )
     record = reading.record.strip()
     separator = b"" if record[1:-1].strip() == b"" else b","
-    return record[:-1] + separator + added[1:]
+    return record[:-1] + separator + _encoder.encode(added)[1:]
 
 
 def decode_raw_reading(body: bytes) -> RawReading:
@@ -62,4 +69,7 @@ def decode_raw_reading(body: bytes) -> RawReading:
     except msgspec.MsgspecError as error:
         raise BadInputError("not_a_reading", str(error)) from error
     own = {name: value for name, value in members.items() if name not in _Added.__struct_fields__}
-    return RawReading(record=_encoder.encode(own), place=added.place, fetched_at=added.fetched_at)
+    origin = None if added.origin is msgspec.UNSET else added.origin
+    return RawReading(
+        record=_encoder.encode(own), place=added.place, fetched_at=added.fetched_at, origin=origin
+    )

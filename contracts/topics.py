@@ -57,7 +57,7 @@ def _json_codec(message: type[M]) -> tuple[Callable[[M], bytes], Callable[[bytes
 
 READINGS_RAW: Topic[RawReading] = Topic(
     name="readings-raw-v1",
-    about="The upstream record as it came, plus `place`, `fetched_at` and `schema`: the one log.",
+    about="The upstream record as it came, plus `place`, `fetched_at`, `schema`, any `origin`: the one log.",
     key="sensor id",
     encode=encode_raw_reading,
     decode=decode_raw_reading,

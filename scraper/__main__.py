@@ -1,10 +1,11 @@
 """`python -m scraper [--every]`: one poll, or one after the other until told to stop."""
 
 import argparse
-import random
+import os
 import threading
 from contextlib import ExitStack
 
+import redis
 import structlog
 from prometheus_client import CollectorRegistry
 
@@ -17,25 +18,25 @@ from runtime.redis_client import connect_redis
 from runtime.retry import retry_unavailable
 from runtime.settings import SettingsError, environment_name, exit_on_bad_settings, read_settings
 from runtime.stopping import stop_on_signals
+from scraper.fallback import FallbackSource
+from scraper.lease import Lease
 from scraper.memory import Memory
 from scraper.metrics import Metrics
+from scraper.pacing import FAILURE_WAIT_S_MAX, poll_for_ever, poll_once
 from scraper.place_cache import RedisPlaceCache
 from scraper.places import Places
-from scraper.polling import Poller, Rules, Summary
+from scraper.polling import Poller, Rules
+from scraper.pushing import push_metrics
 from scraper.refinement import Refinement
-from scraper.sensor_community_source import AskedToWaitError, SensorCommunitySource
-from scraper.settings import LIVE_POLL_INTERVAL_S_MIN, Settings
+from scraper.sensor_community_source import SensorCommunitySource
+from scraper.settings import Settings
+from scraper.shared_memory import SharedMemory
 
 log = structlog.get_logger()
 
 STOP_LIMIT_S = 8.0
-JITTER = 0.05
-FAILURE_WAIT_S, FAILURE_WAIT_S_MAX = 1.0, 60.0
 # A single poll is somebody's cron job: it ends, and the next one tries again.
 ONE_SHOT_KAFKA_WAIT_S_MAX = 30.0
-# A poll that takes longer waits for Kafka or the source.
-READY_POLL_S_MAX = 30.0
-UNCHANGED_WAIT_S_MIN = 0.2
 # Settings that are flags too.
 CHOICES = ("countries", "sensor_types", "sensor_ids", "box", "near", "indoor")
 
@@ -54,18 +55,22 @@ def main() -> None:
     metrics = Metrics(registry)
     health = Health(tick_limit_s=2 * settings.poll_interval_s + 15 * FAILURE_WAIT_S_MAX)
     with ExitStack() as stack:
+        if settings.pushgateway_url is not None and not is_endless:
+            url, instance = str(settings.pushgateway_url), settings.instance
+            stack.callback(push_metrics, url, registry, instance=instance)
         try:
             if settings.metrics_port is not None:
                 stack.enter_context(serving_health(health, registry, port=settings.metrics_port))
             limit_s = None if is_endless else ONE_SHOT_KAFKA_WAIT_S_MAX
             poller = _poller(settings, metrics, stopping, stack, kafka_limit_s=limit_s)
         except UnavailableError as error:  # the port is taken, or no Kafka before the limit or the stop
+            metrics.polls.labels("failed").inc()
             log.error("scraper_not_started", error=str(error))  # noqa: TRY400 - the message says it all
             raise SystemExit(1) from None
         if is_endless:
-            _poll_for_ever(poller, settings, health, metrics, stopping)
-        else:
-            _poll_once(poller)
+            poll_for_ever(poller, settings, health, stopping)
+        elif not poll_once(poller, settings, stopping):
+            raise SystemExit(1)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -92,14 +97,15 @@ def _poller(
         limit_s=kafka_limit_s,
     )
     stack.callback(publisher.close)
-    source = SensorCommunitySource(settings)
+    origins = (None, *settings.fallback_urls)
+    source = FallbackSource([SensorCommunitySource(settings, origin=each) for each in origins], metrics)
     stack.callback(source.close)
     client = connect_redis(settings.redis_url)
     stack.callback(client.close)
     return Poller(
         source,
         publisher,
-        Memory(client),
+        SharedMemory(Memory(client), _lease(client, settings, metrics), metrics),
         places=_places(settings, RedisPlaceCache(client), metrics, stack),
         clock=SystemClock(),
         metrics=metrics,
@@ -120,56 +126,16 @@ def _places(settings: Settings, cache: RedisPlaceCache, metrics: Metrics, stack:
     return places
 
 
-def _poll_once(poller: Poller) -> None:
-    try:
-        _tell(poller.poll())
-    except UnavailableError as error:
-        log.error("poll_failed", error=str(error))  # noqa: TRY400 - the message says it all
-        raise SystemExit(1) from None
-
-
-def _poll_for_ever(
-    poller: Poller, settings: Settings, health: Health, metrics: Metrics, stopping: threading.Event
-) -> None:
-    failures = 0
-    # Also after a failure, and whatever the service says: it is asked at most once a minute.
-    wait_s_min = LIVE_POLL_INTERVAL_S_MIN if settings.is_live else 0.0
-    while not stopping.is_set():
-        health.tick()
-        try:
-            with metrics.poll_seconds.time():
-                summary = poller.poll()
-        except UnavailableError as error:
-            failures += 1
-            metrics.polls.labels("failed").inc()
-            health.unready(str(error))
-            wait_s = max(_patience_s(error, failures), wait_s_min)
-            log.warning("poll_failed", error=str(error), next_in_s=round(wait_s, 1))
-        else:
-            failures = 0
-            _tell(summary)
-            wait_s = max(_jittered(settings.poll_interval_s), wait_s_min)
-            wait_s = wait_s if summary.totals else max(wait_s, UNCHANGED_WAIT_S_MIN)
-            health.ready(for_s=wait_s + READY_POLL_S_MAX)
-        stopping.wait(wait_s)
-
-
-def _patience_s(error: UnavailableError, failures: int) -> float:
-    """Longer each time, and at least as long as the service asked."""
-    asked_s = error.seconds if isinstance(error, AskedToWaitError) else 0.0
-    backoff_s = random.uniform(0.5, 1.0) * min(FAILURE_WAIT_S * 2.0**failures, FAILURE_WAIT_S_MAX)  # noqa: S311
-    return max(asked_s, backoff_s)
-
-
-def _jittered(seconds: float) -> float:
-    return seconds * random.uniform(1.0 - JITTER, 1.0 + JITTER)  # noqa: S311 - spreads load, hides nothing
-
-
-def _tell(summary: Summary) -> None:
-    if summary.totals:
-        log.info(
-            "poll_done", **summary.totals, bytes=summary.payload_bytes, seconds=round(summary.seconds, 3)
-        )
+def _lease(client: redis.Redis, settings: Settings, metrics: Metrics) -> Lease:
+    return Lease(
+        client,
+        holder=f"{settings.instance}:{os.getpid()}",
+        # A poll that is killed has asked all the same.
+        seconds=max(settings.lease_s, settings.request_gap_s),
+        kept_s=settings.request_gap_s,
+        clock=SystemClock(),
+        metrics=metrics,
+    )
 
 
 if __name__ == "__main__":

@@ -99,16 +99,27 @@ class Memory:
         with redis_errors():
             return (self._client.hget(totals_key("live"), MARK) or b"").decode()  # type: ignore[union-attr]
 
-    def remember(self, published: PublishedIds, totals: Totals, *, mark: str) -> None:
+    def remember(self, published: PublishedIds, totals: Totals, *, mark: str, after: str | None) -> bool:
         """Remember the ids and add to the totals of the live door, both or neither.
 
-        The mark tells, after an answer that never came, whether it was done all the same.
+        False, and nothing is done, where the mark is not `after`: another scraper remembered since, and what
+        it published is to be read first. The new mark tells, after an answer that never came, whether it was
+        done all the same.
         """
+        key = totals_key("live")
         with redis_errors(), self._client.pipeline(transaction=True) as pipe:
+            pipe.watch(key)  # type: ignore[no-untyped-call]
+            if self.mark() != after:
+                return False
+            pipe.multi()
             pipe.set(PUBLISHED_KEY, published.packed(), ex=REMEMBERED_S * 2)
             _add(pipe, "live", totals)
-            pipe.hset(totals_key("live"), MARK, mark)
-            pipe.execute()
+            pipe.hset(key, MARK, mark)
+            try:
+                pipe.execute()
+            except redis.WatchError:
+                return False
+        return True
 
     def sensors(self) -> KnownSensors:
         """What is known of every sensor."""

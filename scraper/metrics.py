@@ -10,11 +10,17 @@ class Metrics:
         self.readings = Counter(
             "scraper_readings", "Readings by what became of them.", ["outcome"], registry=registry
         )
+        self.fetched = Counter(
+            "scraper_records_fetched", "Records of the feed; the sum of all outcomes.", registry=registry
+        )
         self.refused = Counter(
             "scraper_records_refused", "Records set aside, by reason.", ["reason"], registry=registry
         )
         self.polls = Counter(
-            "scraper_polls", "Polls by result: done, unchanged, failed.", ["result"], registry=registry
+            "scraper_polls",
+            "Polls by result: done, unchanged, failed, left_to_another.",
+            ["result"],
+            registry=registry,
         )
         self.payload_bytes = Counter(
             "scraper_payload_bytes", "Bytes of the feed that were read, unpacked.", registry=registry
@@ -42,6 +48,15 @@ class Metrics:
         )
         self.places_waiting = Gauge(
             "scraper_places_waiting", "Positions that wait for their refinement.", registry=registry
+        )
+        self.fallbacks = Counter(
+            "scraper_fallback_requests",
+            "Requests to another address, for the feed failed.",
+            ["origin"],
+            registry=registry,
+        )
+        self.lost_leases = Counter(
+            "scraper_lost_leases", "Leases that ended before their poll did.", registry=registry
         )
         self.poll_seconds = Histogram("scraper_poll_seconds", "Duration of a poll.", registry=registry)
         self.last_poll_at_s = Gauge(

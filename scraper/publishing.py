@@ -19,13 +19,17 @@ def publish_readings(
     places: Places,
     *,
     now_s: float,
+    origin: str | None = None,
 ) -> None:
-    """Hand the readings over with their places; they are written only after a flush."""
+    """Hand the readings over with their places; they are written only after a flush.
+
+    `origin` tells where they are from, if neither from the feed nor from an archive.
+    """
     fetched_at = iso_utc(now_s)
     for reading, place in zip(readings, places_of(readings, places), strict=True):
         publisher.publish(
             topic.name,
-            topic.encode(RawReading(record=reading.record, place=place, fetched_at=fetched_at)),
+            topic.encode(RawReading(reading.record, place, fetched_at, origin)),
             key=str(reading.sensor_id),
             timestamp_ms=reading.observed_at_s * 1000,
         )

@@ -21,10 +21,14 @@ class AskedToWaitError(UnavailableError):
 
 
 class SensorCommunitySource:
-    """The feed of the last five minutes; remembers what it saw last and asks only for newer."""
+    """The feed of the last five minutes; remembers what it saw last and asks only for newer.
 
-    def __init__(self, settings: Settings) -> None:
-        self._url = settings.source_url
+    `origin` names another address of the service, of `Settings.fallback_urls`.
+    """
+
+    def __init__(self, settings: Settings, *, origin: str | None = None) -> None:
+        self.origin = origin
+        self._url = settings.source_url if origin is None else settings.fallback_urls[origin]
         self._timeout_s = (settings.connect_timeout_s, settings.read_timeout_s)
         self._bytes_max = settings.payload_bytes_max
         self._session = requests.Session()

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Protocol
 
 import structlog
 
@@ -10,7 +11,6 @@ from contracts.places import DetailedPlace
 from contracts.sensors import Sensor
 from contracts.topics import SENSORS
 from runtime.log_interfaces import Publisher
-from scraper.memory import Memory
 from scraper.metrics import Metrics
 from scraper.parsing import Reading
 from scraper.places import Places
@@ -19,10 +19,22 @@ from scraper.sensors import Changes, KnownSensors, degrees, followed
 log = structlog.get_logger()
 
 
+class SensorMemory(Protocol):
+    """Where what is known of the sensors is kept; raises UnavailableError where it is away."""
+
+    def sensors(self) -> KnownSensors:
+        """What is known of every sensor."""
+        ...
+
+    def remember_sensors(self, known: KnownSensors) -> None:
+        """Remember it."""
+        ...
+
+
 class SensorEvents:
     """Follows the sensors of one feed. Killed in between, it tells the same again, which changes nothing."""
 
-    def __init__(self, memory: Memory, publisher: Publisher, places: Places, metrics: Metrics) -> None:
+    def __init__(self, memory: SensorMemory, publisher: Publisher, places: Places, metrics: Metrics) -> None:
         self._memory, self._publisher, self._places, self._metrics = memory, publisher, places, metrics
         # Told, but not taken by Redis: without it, all of it would be told again.
         self._unremembered: KnownSensors | None = None

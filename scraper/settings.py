@@ -1,19 +1,22 @@
 """All that the scraper can be told."""
 
+import socket
 from importlib.metadata import version
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, HttpUrl, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from runtime.settings import RoomSettings
 from scraper.selection import Box, Circle, Selection, box_of, circle_of, listed
 
 LIVE_URL = "https://data.sensor.community/static/v1/data.json"
+# What there is to fall back to: one average a sensor over five minutes; the feed's own records, by country.
+FALLBACK_PATHS = {"v2": "/static/v2/data.json", "filter": "/airrohr/v1/filter/country={countries}"}
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 # The service asks for politeness; its file changes once a minute.
-LIVE_POLL_INTERVAL_S_MIN = 60.0
+LIVE_REQUEST_GAP_S = 60.0
 # The broker refuses records that are dated further ahead, again in each poll.
 FUTURE_S_MAX = 3600.0
 MIB = 1024 * 1024
@@ -28,11 +31,26 @@ class Settings(RoomSettings):
     kafka_bootstrap_servers: str = Field(description="host:port of one or more brokers, with commas between")
     redis_url: str = Field(description="where the published ids are kept, redis://host:port/0")
     source_url: str = Field(default=LIVE_URL, description="the feed to read")
+    fallback: str = Field(
+        default="",
+        description="what to ask where the feed fails, in order: v2 (averages), filter (by country)",
+    )
     contact: str | None = Field(
         default=None, description="mail or web address where the service's operators reach you"
     )
     poll_interval_s: float = Field(
         default=120.0, ge=0.0, description="seconds between two polls; at least 60 on the live network"
+    )
+    instance: str = Field(
+        default_factory=socket.gethostname,
+        min_length=1,
+        description="name of this scraper where others read of it; the host's name if not set",
+    )
+    lease_s: float = Field(
+        default=15.0,
+        gt=0.0,
+        description="seconds until another scraper may poll, where this one stands still in the middle of a "
+        "poll; at least 60 on the live network",
     )
     connect_timeout_s: float = Field(default=10.0, gt=0.0, description="limit of connecting to the source")
     read_timeout_s: float = Field(default=60.0, gt=0.0, description="limit of waiting for the source")
@@ -61,6 +79,10 @@ class Settings(RoomSettings):
     nominatim_url: str = Field(
         default="https://nominatim.openstreetmap.org", description="the Nominatim service to ask for places"
     )
+    pushgateway_url: HttpUrl | None = Field(
+        default=None,
+        description="Pushgateway that gets the metrics of a single poll, http://host:9091; none if not set",
+    )
     metrics_port: int | None = Field(default=None, description="port of health and metrics; none if not set")
 
     @property
@@ -73,6 +95,20 @@ class Settings(RoomSettings):
         """How we present ourselves to other people's machines."""
         contact = f" (+{self.contact})" if self.contact else ""
         return f"Luftstrom/{version('luftstrom')}{contact}"
+
+    @property
+    def request_gap_s(self) -> float:
+        """Least seconds from one request to the next, whoever makes it."""
+        return LIVE_REQUEST_GAP_S if self.is_live else 0.0
+
+    @property
+    def fallback_urls(self) -> dict[str, str]:
+        """By its name, each address to fall back to, in order; on the host of the feed."""
+        countries = ",".join(listed(self.countries.upper(), str))
+        return {
+            name: urljoin(self.source_url, FALLBACK_PATHS[name].format(countries=countries))
+            for name in listed(self.fallback, str)
+        }
 
     @property
     def selection(self) -> Selection:
@@ -104,6 +140,14 @@ class Settings(RoomSettings):
             raise ValueError(f"{nominatim_url!r} is no http or https address")
         return nominatim_url
 
+    @field_validator("fallback")
+    @classmethod
+    def _are_fallbacks(cls, fallback: str) -> str:
+        odd = [name for name in listed(fallback, str) if name not in FALLBACK_PATHS]
+        if odd:
+            raise ValueError(f"{', '.join(odd)}: not of {', '.join(FALLBACK_PATHS)}")
+        return fallback
+
     @field_validator("countries")
     @classmethod
     def _are_countries(cls, countries: str) -> str:
@@ -133,15 +177,23 @@ class Settings(RoomSettings):
         return near
 
     @model_validator(mode="after")
+    def _filter_by_country(self) -> "Settings":
+        if "filter" in self.fallback_urls and not self.countries:
+            raise ValueError(
+                "SCRAPER_FALLBACK has filter, which asks by country: set SCRAPER_COUNTRIES, or take it out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _be_polite(self) -> "Settings":
         if self.is_live and not self.contact:
             raise ValueError(
                 "SCRAPER_CONTACT is not set: sensor.community wants to reach whoever reads its feed. "
                 "Set it to your mail or web address, or play a recording instead"
             )
-        if self.is_live and self.poll_interval_s < LIVE_POLL_INTERVAL_S_MIN:
+        if self.is_live and self.poll_interval_s < LIVE_REQUEST_GAP_S:
             raise ValueError(
-                f"SCRAPER_POLL_INTERVAL_S is under {LIVE_POLL_INTERVAL_S_MIN:.0f}: "
+                f"SCRAPER_POLL_INTERVAL_S is under {LIVE_REQUEST_GAP_S:.0f}: "
                 "the live network is asked at most once a minute"
             )
         if self.refine_places and not self.contact and not _is_loopback(self.nominatim_url):

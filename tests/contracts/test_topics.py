@@ -67,14 +67,15 @@ def test_a_topic_is_kept_by_size_and_never_by_time(topic):
 
 @given(
     record=st.dictionaries(
-        st.text(max_size=8).filter(lambda name: name not in {"place", "fetched_at", "schema"}),
+        st.text(max_size=8).filter(lambda name: name not in {"place", "fetched_at", "schema", "origin"}),
         st.one_of(st.none(), st.integers(), st.text(), st.lists(st.integers(), max_size=3)),
         max_size=5,
     ),
     place=st.one_of(st.none(), st.builds(Place, country=st.text(), city=st.text(), geohash=st.text())),
+    origin=st.one_of(st.none(), st.text()),
 )
-def test_a_raw_reading_keeps_the_record_as_it_came(record, place):
-    reading = RawReading(record=msgspec.json.encode(record), place=place, fetched_at="2026-01-01T00:00:00Z")
+def test_a_raw_reading_keeps_the_record_as_it_came(record, place, origin):
+    reading = RawReading(msgspec.json.encode(record), place, "2026-01-01T00:00:00Z", origin)
 
     body = READINGS_RAW.encode(reading)
 
@@ -89,6 +90,12 @@ def test_a_raw_reading_is_marked_where_it_has_no_position_and_only_there(place):
 
     assert sent["place"] == (None if place is None else msgspec.to_builtins(place))
     assert sent.get("no_position") == (True if place is None else None)
+
+
+def test_a_reading_of_the_feed_has_no_origin_in_its_message():
+    body = READINGS_RAW.encode(RawReading(b'{"id": 1}', None, "2026-01-01T00:00:00Z"))
+
+    assert b"origin" not in body
 
 
 @given(

@@ -15,7 +15,9 @@ from scraper.metrics import Metrics
 from scraper.place_cache import RedisPlaceCache
 from scraper.places import Places
 from scraper.polling import Poller, Rules
+from scraper.shared_memory import SharedMemory
 from scraper.warming import positions_in
+from tests.scraper.scripted_lease import ScriptedLease
 
 pytestmark = pytest.mark.integration
 
@@ -33,7 +35,7 @@ def test_every_position_of_a_whole_network_has_a_place_in_the_first_poll(client)
     poller = Poller(
         FixedSource(payload),
         MemoryPublisher(log),
-        Memory(client),
+        SharedMemory(Memory(client), ScriptedLease(), Metrics(CollectorRegistry())),
         places=Places(cache),
         clock=SystemClock(),
         metrics=Metrics(CollectorRegistry()),

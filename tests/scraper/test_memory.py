@@ -72,16 +72,40 @@ def test_a_refusal_never_meets_a_readings_id():
 
 
 def test_ids_totals_and_mark_are_remembered_together(memory, client):
-    memory.remember(PublishedIds({7: NOW_S}), {"fetched": 3, "published": 2}, mark="first")
-    memory.remember(PublishedIds({7: NOW_S, 8: NOW_S}), {"fetched": 1}, mark="second")
+    assert memory.remember(PublishedIds({7: NOW_S}), {"fetched": 3, "published": 2}, mark="first", after="")
+    assert memory.remember(PublishedIds({7: NOW_S, 8: NOW_S}), {"fetched": 1}, mark="second", after="first")
 
     assert 8 in memory.published()
     assert totals(client) == {"fetched": "4", "published": "2", "mark": "second"}
     assert memory.mark() == "second"
 
 
+@pytest.mark.parametrize("after", ["", "an older one", None])
+def test_who_did_not_read_what_was_remembered_last_changes_nothing(memory, client, after):
+    memory.remember(PublishedIds({7: NOW_S}), {"fetched": 1}, mark="another's", after="")
+
+    assert not memory.remember(PublishedIds({8: NOW_S}), {"fetched": 1}, mark="ours", after=after)
+    assert 7 in memory.published()
+    assert 8 not in memory.published()
+    assert totals(client) == {"fetched": "1", "mark": "another's"}
+
+
+def test_what_another_remembers_in_the_same_moment_is_not_overwritten(client):
+    class Interrupted(Memory):
+        """Another remembers right after the mark was looked at."""
+
+        def mark(self):
+            mark = super().mark()
+            Memory(client).remember(PublishedIds({7: NOW_S}), {"fetched": 1}, mark="another's", after=mark)
+            return mark
+
+    assert not Interrupted(client).remember(PublishedIds({8: NOW_S}), {"fetched": 1}, mark="ours", after="")
+    assert 7 in Memory(client).published()
+    assert totals(client) == {"fetched": "1", "mark": "another's"}
+
+
 def test_what_is_remembered_is_one_value_that_ends_by_itself(memory, client):
-    memory.remember(PublishedIds({7: NOW_S}), {}, mark="first")
+    memory.remember(PublishedIds({7: NOW_S}), {}, mark="first", after="")
 
     assert client.dbsize() == 2
     assert REMEMBERED_S < client.ttl(PUBLISHED_KEY) <= 2 * REMEMBERED_S
@@ -112,4 +136,4 @@ def test_a_redis_that_is_away_is_unavailable():
     with pytest.raises(UnavailableError):
         memory.published()
     with pytest.raises(UnavailableError):
-        memory.remember(PublishedIds(), {}, mark="x")
+        memory.remember(PublishedIds(), {}, mark="x", after="")

@@ -12,18 +12,23 @@ from contracts.errors import UnavailableError
 from contracts.topics import DEAD_LETTERS, READINGS_RAW
 from runtime.clock import SettableClock
 from runtime.memory_log import MemoryLog, MemoryPublisher
+from scraper.lease import HeldElsewhereError
 from scraper.memory import Memory, totals_key
 from scraper.metrics import Metrics
 from scraper.places import Places
 from scraper.polling import Poller, Rules
 from scraper.selection import Selection
+from scraper.shared_memory import SharedMemory
 from tests.scraper.feed import a_record, payload_of
+from tests.scraper.scripted_lease import ScriptedLease
 
 NOON_2026_S = 1_767_268_800
 
 
 class ScriptedSource:
     """Gives the payloads of a list, one a fetch."""
+
+    origin = None
 
     def __init__(self, *payloads):
         self.payloads = list(payloads)
@@ -56,12 +61,13 @@ class FlakyMemory(Memory):
             raise UnavailableError("away")
         return super().published()
 
-    def remember(self, published, totals, *, mark):
+    def remember(self, published, totals, *, mark, after):
         if self.is_away:
             raise UnavailableError("away")
-        super().remember(published, totals, mark=mark)
+        is_done = super().remember(published, totals, mark=mark, after=after)
         if self.loses_answers:
             raise UnavailableError("no answer")
+        return is_done
 
 
 class House:
@@ -72,18 +78,23 @@ class House:
         self.redis = fakeredis.FakeRedis()
         self.memory = FlakyMemory(self.redis)
         self.source = ScriptedSource()
+        self.lease = ScriptedLease()
         self.selection = Selection()
         self.restart()
 
     def restart(self):
         """A new process: nothing is known but what is in Redis and the log."""
-        self.poller = Poller(
-            self.source,
-            MemoryPublisher(self.log),
-            self.memory,
+        self.poller = self.another_poller(self.source)
+
+    def another_poller(self, source, publisher=None):
+        metrics = Metrics(CollectorRegistry())
+        return Poller(
+            source,
+            publisher or MemoryPublisher(self.log),
+            SharedMemory(self.memory, self.lease, metrics),
             places=Places(),
             clock=SettableClock(NOON_2026_S),
-            metrics=Metrics(CollectorRegistry()),
+            metrics=metrics,
             rules=Rules(300.0, self.selection),
         )
 
@@ -124,6 +135,16 @@ def test_a_reading_is_published_with_its_key_time_place_and_bytes(house):
     assert (reading.place.country, reading.place.city) == ("GB", "Aberdeen")
     assert reading.fetched_at == "2026-01-01T12:00:00Z"
     assert record.value.startswith(payload_of(a_record(1))[1:-2])
+
+
+def test_a_reading_from_elsewhere_says_where_it_is_from(house):
+    house.source.origin = "v2"
+    house.poll(records(1))
+    house.source.origin = None
+    house.poll(records(1, 2))
+
+    decoded = [READINGS_RAW.decode(body) for body in house.log.values(READINGS_RAW.name)]
+    assert [reading.origin for reading in decoded] == ["v2", None]
 
 
 def test_a_repeated_reading_is_not_published_again(house):
@@ -239,6 +260,55 @@ def test_a_restart_while_redis_cannot_be_read_forgets_no_id(house):
     assert house.published() == [1, 2, 3]
 
 
+def test_where_another_scraper_polls_the_source_is_not_asked(house):
+    house.lease.answers = [HeldElsewhereError("b:7", 5.0)]
+    house.source.payloads = [records(1)]
+    with pytest.raises(HeldElsewhereError):
+        house.poller.poll()
+
+    assert len(house.source.payloads) == 1
+    assert house.lease.is_given_up
+
+
+def test_a_poll_that_fetched_for_longer_than_its_lease_publishes_nothing_where_another_polls(house):
+    house.lease.answers = [None, HeldElsewhereError("b:7", 5.0)]
+    with pytest.raises(HeldElsewhereError):
+        house.poll(records(1))
+
+    assert house.published() == []
+    assert house.source.accepted == 0
+    assert house.totals() == {}
+
+
+def test_without_redis_there_is_no_lease_and_readings_are_published_all_the_same(house):
+    house.lease.answers = [UnavailableError("away")] * 3
+    house.memory.is_away = True
+    house.poll(records(1))
+
+    assert house.published() == [1]
+
+
+def test_a_poll_that_published_for_longer_than_its_lease_overwrites_nothing_and_counts_once(house):
+    class SlowPublisher(MemoryPublisher):
+        """While it flushes first, another scraper polls: it sees one reading more, and one less."""
+
+        others = [ScriptedSource(records(2, 3))]
+
+        def flush(self, timeout_s=None):
+            super().flush(timeout_s)
+            if self.others:
+                house.another_poller(self.others.pop()).poll()
+
+    house.lease.answers = [None] * 5 + [HeldElsewhereError("b:7", 5.0)]
+    house.another_poller(ScriptedSource(records(1, 2)), SlowPublisher(house.log)).poll()
+
+    assert house.published() == [1, 2, 2, 3]
+    assert house.totals() | {"polls": 0} == {
+        "fetched": 4, "published": 3, "repeated": 1, "values_published": 6, "polls": 0,
+    }  # fmt: skip
+    assert all(a_record(number)["id"] in house.memory.published() for number in (1, 2, 3))
+
+
 def test_while_kafka_is_away_nothing_is_remembered_and_nothing_accepted(house):
     house.log.is_available = False
     with pytest.raises(UnavailableError):
@@ -323,3 +393,31 @@ def test_the_arithmetic_closes_through_any_outages(polls):
     assert totals["fetched"] == totals["published"] + totals["repeated"] + totals["refused"] == fetched
     assert totals["published"] == len(set(house.published())) == len(house.published())
     assert totals["refused"] == len(house.letters())
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    polls=st.lists(
+        st.tuples(
+            st.lists(st.integers(1, 12), max_size=8),
+            st.integers(0, 1),
+            st.sampled_from(["well", "no redis", "no answer of redis", "unreadable redis"]),
+        ),
+        max_size=8,
+    )
+)
+def test_the_arithmetic_closes_where_two_scrapers_poll_without_a_lease(polls):
+    house = House()
+    sources = [ScriptedSource(), ScriptedSource()]
+    pollers = [house.another_poller(source) for source in sources]
+    for numbers, which, trouble in [*polls, ([], 0, "well"), ([], 1, "well")]:
+        house.memory.is_away = trouble == "no redis"
+        house.memory.is_unreadable = trouble == "unreadable redis"
+        house.memory.loses_answers = trouble == "no answer of redis"
+        sources[which].payloads = [payload_of(*(a_record(n) if n % 4 else {"bad": n} for n in numbers))]
+        pollers[which].poll()
+    totals = {"fetched": 0, "published": 0, "repeated": 0, "refused": 0, **house.totals()}
+
+    assert totals["fetched"] == totals["published"] + totals["repeated"] + totals["refused"]
+    assert totals["published"] == len(set(house.published()))
+    assert totals["refused"] == len({letter.original for letter in house.letters()})

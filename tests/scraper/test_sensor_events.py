@@ -18,7 +18,9 @@ from scraper.places import Places
 from scraper.polling import Poller, Rules
 from scraper.selection import Selection
 from scraper.sensors import KnownSensor, KnownSensors
+from scraper.shared_memory import SharedMemory
 from tests.scraper.feed import a_record, payload_of
+from tests.scraper.scripted_lease import ScriptedLease
 
 NOON_2026_S = 1_767_268_800
 HOUR_S = 3600
@@ -68,15 +70,18 @@ class House:
 
     def restart(self):
         self.registry, self.publisher = CollectorRegistry(), FlakyPublisher(self.log)
+        metrics = Metrics(self.registry)
         self.poller = Poller(
             self,
             self.publisher,
-            self.memory,
+            SharedMemory(self.memory, ScriptedLease(), metrics),
             places=Places(),
             clock=self.clock,
-            metrics=Metrics(self.registry),
+            metrics=metrics,
             rules=self.rules,
         )
+
+    origin = None
 
     def fetch(self):
         return self.payload

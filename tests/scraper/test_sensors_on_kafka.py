@@ -19,6 +19,8 @@ from scraper.metrics import Metrics
 from scraper.place_cache import RedisPlaceCache
 from scraper.places import Places
 from scraper.polling import Poller, Rules
+from scraper.shared_memory import SharedMemory
+from tests.scraper.scripted_lease import ScriptedLease
 
 pytestmark = pytest.mark.integration
 
@@ -59,7 +61,7 @@ def test_the_first_poll_tells_every_sensor_with_its_place_and_the_next_nothing(c
         Poller(
             FixedSource(payload_of(RECORDS, poll=number)),
             publisher,
-            Memory(client),
+            SharedMemory(Memory(client), ScriptedLease(), Metrics(CollectorRegistry())),
             places=Places(RedisPlaceCache(client)),
             clock=SystemClock(),
             metrics=Metrics(CollectorRegistry()),

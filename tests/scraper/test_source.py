@@ -2,51 +2,25 @@
 
 import email.utils
 import gzip
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from contracts.errors import UnavailableError
 from scraper.sensor_community_source import RETRY_AFTER_S_MAX, AskedToWaitError, SensorCommunitySource
 from scraper.settings import Settings
-
-
-class Feed:
-    """What the server answers next, and what it was asked."""
-
-    def __init__(self):
-        self.status, self.headers, self.body = 200, {}, b"[]"
-        self.asked = []
+from tests.scraper.http_feed import serving_feed
 
 
 @pytest.fixture
 def feed():
-    return Feed()
+    with serving_feed() as feed:
+        yield feed
 
 
 @pytest.fixture
 def url(feed):
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            feed.asked.append(self.headers)
-            self.send_response(feed.status)
-            for name, value in {"Content-Length": str(len(feed.body)), **feed.headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(feed.body)
-
-        def log_message(self, *_args):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/data.json"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    return feed.url
 
 
 def a_source(url, **given):

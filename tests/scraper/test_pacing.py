@@ -3,14 +3,13 @@
 import threading
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from contracts.errors import UnavailableError
 from runtime.clock import SettableClock
 from runtime.health import Health
 from runtime.settings import read_settings
-from scraper.__main__ import READY_POLL_S_MAX, _poll_for_ever
-from scraper.metrics import Metrics
+from scraper.lease import HeldElsewhereError
+from scraper.pacing import READY_POLL_S_MAX, poll_for_ever, poll_once
 from scraper.polling import Summary
 from scraper.sensor_community_source import AskedToWaitError
 from scraper.settings import Settings
@@ -46,14 +45,21 @@ class CountingStop(threading.Event):
         return self.is_set()
 
 
+def settings_of(url, **given):
+    return read_settings(
+        Settings,
+        kafka_bootstrap_servers="x",
+        redis_url="x",
+        source_url=url,
+        contact="me@example.org",
+        **given,
+    )
+
+
 def waits_s(outcomes, *, url, interval_s=60.0, health=None):
-    settings = read_settings(
-        Settings, kafka_bootstrap_servers="x", redis_url="x", source_url=url,
-        contact="me@example.org", poll_interval_s=interval_s,
-    )  # fmt: skip
+    settings = settings_of(url, poll_interval_s=interval_s)
     stop = CountingStop(len(outcomes))
-    metrics = Metrics(CollectorRegistry())
-    _poll_for_ever(ScriptedPoller(outcomes), settings, health or Health(), metrics, stop)
+    poll_for_ever(ScriptedPoller(outcomes), settings, health or Health(), stop)
     return stop.waits_s
 
 
@@ -99,3 +105,48 @@ def test_who_hangs_in_a_poll_does_not_stay_ready():
     clock.advance(1.0)
 
     assert health.unready_because
+
+
+@pytest.mark.parametrize(
+    ("left_s", "interval_s", "wait_s"),
+    [(12.0, 120.0, 12.0), (600.0, 120.0, 120.0), (0.0, 120.0, 0.2), (12.0, 0.0, 1.0)],
+    ids=["until its lease ends", "an interval at most", "a moment where it just ended", "no busy loop"],
+)
+def test_who_finds_another_scraper_polling_waits(left_s, interval_s, wait_s):
+    assert waits_s([HeldElsewhereError("b:7", left_s)], url=OURS, interval_s=interval_s) == [wait_s]
+
+
+def test_who_stands_by_is_ready_and_has_not_failed():
+    health = Health()
+    waits_s([UnavailableError("503"), HeldElsewhereError("b:7", 5.0)], url=OURS, health=health)
+
+    assert health.unready_because is None
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "fallback", "is_well", "waits"),
+    [
+        ([DONE], "v2,filter", True, []),
+        ([HeldElsewhereError("b:7", 5.0)], "v2,filter", True, []),
+        ([UnavailableError("500")], "", False, []),
+        ([UnavailableError("500"), DONE], "v2", True, [60.0]),
+        ([UnavailableError("500")] * 3, "v2,filter", False, [60.0, 60.0]),
+        ([AskedToWaitError("429", 5.0)], "v2,filter", False, []),
+    ],
+    ids=["done", "left to another", "nothing to fall back to", "fell back", "all failed", "asked to wait"],
+)
+def test_a_single_poll_falls_back_a_minute_later(outcomes, fallback, is_well, waits):
+    poller, stop = ScriptedPoller(outcomes), CountingStop(9)
+    settings = settings_of(SOMEBODY_ELSES, fallback=fallback, countries="DE")
+
+    assert poll_once(poller, settings, stop) == is_well
+    assert stop.waits_s == waits
+    assert poller.outcomes == []
+
+
+def test_a_single_poll_that_waits_to_fall_back_ends_when_told():
+    stop = CountingStop(1)
+
+    assert not poll_once(
+        ScriptedPoller([UnavailableError("500")]), settings_of(SOMEBODY_ELSES, fallback="v2"), stop
+    )
