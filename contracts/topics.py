@@ -4,7 +4,7 @@ Retention is by size, never by record time, for replays carry old timestamps.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -36,6 +36,10 @@ class Topic(Generic[M]):
     partitions: int = 4
     retention_bytes: int = GIB  # of each partition
     settings: dict[str, str] = field(default_factory=dict)
+
+    def of_version(self, version: int) -> "Topic[M]":
+        """The same topic in another version, `readings-raw-v2`: filled by a replay, read once it is whole."""
+        return replace(self, name=f"{self.name.rpartition('-v')[0]}-v{version}")
 
     @property
     def config(self) -> dict[str, str]:

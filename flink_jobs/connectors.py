@@ -43,6 +43,10 @@ class Connectors(Protocol):
         """The same messages as bytes."""
         ...
 
+    def name_of(self, topic: Topic[Any]) -> str:
+        """What the topic is called where the sinks write."""
+        ...
+
     def sink(self, name: str, topics: tuple[Topic[Any], ...], *, key: str | None = None) -> Connection:
         """One sink for all of `topics`: with several, the row says its topic. `key` names a column."""
         ...
@@ -50,16 +54,30 @@ class Connectors(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KafkaConnectors:
-    """The real log. `prefix` names the consumer groups and the transactions."""
+    """The real log. `prefix` names the consumer groups and the transactions.
+
+    `is_bounded` reads from the first message to what is the last now, whatever the group has read;
+    else it goes on where the group stopped, a new group at `starts_at_s` (Unix time) or the first message.
+    `version` is that of the topics written to; None for those of the contracts.
+    """
 
     bootstrap_servers: str
     prefix: str
     topics: tuple[str, ...] = BOTH_DOORS
     exactly_once: bool = True
+    is_bounded: bool = False
+    starts_at_s: int | None = None
+    version: int | None = None
+
+    def name_of(self, topic: Topic[Any]) -> str:
+        """The contract's name, or that of the version."""
+        return topic.name if self.version is None else topic.of_version(self.version).name
 
     def readings(self) -> Connection:
         """The readings of `topics`, parsed."""
-        options = {"scan.watermark.idle-timeout": IDLE_TIMEOUT, **_READING_FORMAT}
+        # History may come from one partition for longer than that.
+        idle = {} if self.is_bounded else {"scan.watermark.idle-timeout": IDLE_TIMEOUT}
+        options = idle | _READING_FORMAT
         return Connection(_KAFKA_SOURCE_COLUMNS, self._source(self.prefix) | options)
 
     def reading_lines(self) -> Connection:
@@ -71,7 +89,7 @@ class KafkaConnectors:
         columns = ("topic STRING NOT NULL METADATA",) if len(topics) > 1 else ()
         options = {
             "connector": "kafka",
-            "topic": ";".join(topic.name for topic in topics),
+            "topic": ";".join(self.name_of(topic) for topic in topics),
             "properties.bootstrap.servers": self.bootstrap_servers,
             **({"key.format": "raw", "key.fields": key} if key else {}),
             "value.format": "json",
@@ -104,6 +122,18 @@ class KafkaConnectors:
             "topic": ";".join(self.topics),
             "properties.bootstrap.servers": self.bootstrap_servers,
             "properties.group.id": group_id,
+            **self._extent(),
+        }
+
+    def _extent(self) -> dict[str, str]:
+        if self.is_bounded:
+            return {"scan.startup.mode": "earliest-offset", "scan.bounded.mode": "latest-offset"}
+        if self.starts_at_s is not None:
+            return {
+                "scan.startup.mode": "timestamp",
+                "scan.startup.timestamp-millis": str(self.starts_at_s * 1000),
+            }
+        return {
             "scan.startup.mode": "group-offsets",
             "properties.auto.offset.reset": "earliest",  # without it a new group fails at start
         }
@@ -114,6 +144,10 @@ class FolderConnectors:
     """Folders of lines under `root`; a reading's line carries its time as a member `event_time_ms`."""
 
     root: Path
+
+    def name_of(self, topic: Topic[Any]) -> str:
+        """The contract's name."""
+        return topic.name
 
     def readings(self) -> Connection:
         """The lines of `root/readings`, parsed."""

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flink_jobs.job import Job
 from flink_jobs.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,13 +23,13 @@ def planner_configuration() -> dict[str, str]:
     }
 
 
-def flink_configuration(job: Job, settings: Settings, *, restore_from: Path | None) -> dict[str, str]:
+def flink_configuration(name: str, settings: Settings, *, restore_from: Path | None) -> dict[str, str]:
     """The whole configuration of the continuous job in one process."""
     return (
         planner_configuration()
         | _checkpoints(settings)
         | _ports(settings)
-        | _process(job, settings)
+        | _process(name, settings)
         | ({"execution.state-recovery.path": restore_from.as_uri()} if restore_from else {})
     )
 
@@ -90,10 +89,10 @@ def _ports(settings: Settings) -> dict[str, str]:
     }
 
 
-def _process(job: Job, settings: Settings) -> dict[str, str]:
+def _process(name: str, settings: Settings) -> dict[str, str]:
     return {
         "parallelism.default": str(settings.parallelism),
-        "pipeline.name": job.value,
+        "pipeline.name": name,
         # Few channels and no managed memory: the defaults would take 200 MB for nothing.
         "taskmanager.memory.network.min": "16 mb",
         "taskmanager.memory.network.max": "16 mb",

@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from flink_jobs.connectors import BOTH_DOORS, LIVE_DOOR, Connectors, KafkaConnectors
+from flink_jobs.generation import Generation
 from flink_jobs.settings import JobSettings
 from flink_jobs.sql import aggregate, doubts, places, readings, split
 from flink_jobs.sql.timing import Timing
@@ -15,18 +16,31 @@ if TYPE_CHECKING:
 class Job(StrEnum):
     """What runs in one process."""
 
-    SPLIT = "split"  # each value to its measure's topic
-    AGGREGATE = "aggregate"  # windows, places, flags of more than one reading
-    ALL = "all"  # both, reading once
+    SPLIT = "split"
+    AGGREGATE = "aggregate"
+    ALL = "all"
+
+    @property
+    def about(self) -> str:
+        """What it does, for people."""
+        return {
+            Job.SPLIT: "each value to the topic of its measure",
+            Job.AGGREGATE: "windows, cities, flags of more than one reading",
+            Job.ALL: "both, of the live readings, in one process",
+        }[self]
 
 
-def statements(job: Job, settings: JobSettings, te: "TableEnvironment") -> "StatementSet":
+def statements(
+    job: Job, settings: JobSettings, te: "TableEnvironment", *, generation: Generation | None = None
+) -> "StatementSet":
     """The job on the real log, not yet running."""
+    generation = generation or Generation()
     connectors = KafkaConnectors(
         settings.kafka_bootstrap_servers,
-        f"{settings.prefix}-{job}",
+        generation.prefix(f"{settings.prefix}-{job}"),
         topics=BOTH_DOORS if job is Job.SPLIT else LIVE_DOOR,
         exactly_once=settings.exactly_once,
+        starts_at_s=generation.starts_at_s,
     )
     return build(te, connectors, job=job, timing=settings.timing, guard=settings.guard)
 
@@ -38,20 +52,24 @@ def build(
     job: Job,
     timing: Timing | None = None,
     guard: bool = True,
+    letters: bool = True,
 ) -> "StatementSet":
-    """Create tables and views in `te` and return all inserts as one set, not yet running."""
+    """Create tables and views in `te` and return all inserts as one set, not yet running.
+
+    `guard` also looks for messages that are no readings; without `letters` nothing is set aside.
+    """
     timing = timing or Timing()
-    tables = [readings.readings_table(connectors, watermark_delay_min=timing.watermark_delay_min)]
-    steps = [*readings.steps()]
+    tables = [readings.readings_table(connectors, timing)]
+    steps = [*readings.steps(timing)]
     inserts: list[str] = []
     if job is not Job.AGGREGATE:
         tables += split.tables(connectors)
-        steps += split.steps()
-        inserts += split.inserts(guard=guard)
+        steps += split.steps(timing)
+        inserts += split.inserts(connectors, guard=guard, letters=letters)
     if job is not Job.SPLIT:
         tables += [*aggregate.tables(connectors), *places.tables(connectors), *doubts.tables(connectors)]
         steps += [*aggregate.steps(timing), *places.steps(), *doubts.steps()]
-        inserts += [*aggregate.inserts(timing), *places.inserts(), *doubts.inserts()]
+        inserts += [*aggregate.inserts(connectors, timing), *places.inserts(), *doubts.inserts()]
     for table in tables:
         te.execute_sql(table)
     for step in steps:

@@ -3,7 +3,10 @@
 import subprocess
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -12,10 +15,12 @@ from flink_jobs import checkpoints
 from flink_jobs.class_archive import class_archive
 from flink_jobs.environment import checkpoints_dir, flink_configuration, savepoints_dir, table_environment
 from flink_jobs.java_process import JavaError, JavaOptions, running_java
-from flink_jobs.job import Job, statements
 from flink_jobs.rest_client import RestClient
 from flink_jobs.settings import Settings
 from flink_jobs.startup import wait_for_free_ports, wait_for_kafka
+
+if TYPE_CHECKING:
+    from pyflink.table import StatementSet, TableEnvironment, TableResult
 
 log = structlog.get_logger()
 
@@ -27,13 +32,25 @@ SILENCE_LIMIT_S = 60.0  # of a Java process that lives and does not answer
 ENDED = ("FAILED", "CANCELED", "FINISHED", "SUSPENDED")
 
 
-def run(job: Job, settings: Settings, stopping: threading.Event) -> int:
-    """Start Java and the job, watch both, and stop with a savepoint once `stopping` is set; the exit code."""
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to run: a name for people, and its statements on a table environment."""
+
+    name: str
+    statements: "Callable[[TableEnvironment], StatementSet]"
+    is_bounded: bool = False  # it ends by itself, at the end of its input
+
+
+def run(plan: Plan, settings: Settings, stopping: threading.Event) -> int:
+    """Start Java and the job, watch both, and stop with a savepoint once `stopping` is set; the exit code.
+
+    0 after a stop, or at the end of a bounded job; 1 where Java or the job ended before.
+    """
     try:
         wait_for_kafka(settings.kafka_bootstrap_servers, stopping)
         wait_for_free_ports((settings.rest_port, settings.metrics_port), stopping)
         with running_java(_java_options(settings)) as java:
-            return _run_job(job, settings, java, stopping)
+            return _run_job(plan, settings, java, stopping)
     except (UnavailableError, JavaError) as error:
         if stopping.is_set():
             return 0
@@ -41,20 +58,40 @@ def run(job: Job, settings: Settings, stopping: threading.Event) -> int:
         return 1
 
 
-def _run_job(job: Job, settings: Settings, java: "subprocess.Popen[bytes]", stopping: threading.Event) -> int:
+def _run_job(
+    plan: Plan, settings: Settings, java: "subprocess.Popen[bytes]", stopping: threading.Event
+) -> int:
     restore_from = checkpoints.newest_snapshot(*_snapshot_dirs(settings))
-    te = table_environment(flink_configuration(job, settings, restore_from=restore_from))
-    result = statements(job, settings, te).execute()
+    te = table_environment(flink_configuration(plan.name, settings, restore_from=restore_from))
+    result = plan.statements(te).execute()
     job_id = str(result.get_job_client().get_job_id())
     rest = RestClient(settings.rest_port)
     log.info(
         "job_submitted",
-        job=job.value,
+        job=plan.name,
         job_id=job_id,
         web_ui=rest.url,
         restored_from=str(restore_from) if restore_from else None,
     )
-    return _RunningJob(settings, java, rest, job_id).watch(stopping)
+    finish = _Finish(result) if plan.is_bounded else None
+    return _RunningJob(settings, java, rest, job_id, finish).watch(stopping)
+
+
+class _Finish:
+    """Waits for a bounded job in the background: with its last job Flink closes the REST interface."""
+
+    def __init__(self, result: "TableResult") -> None:
+        self.exit_code: int | None = None
+        threading.Thread(target=self._wait, args=(result,), name="finish", daemon=True).start()
+
+    def _wait(self, result: "TableResult") -> None:
+        try:
+            result.wait()
+        except Exception as error:  # noqa: BLE001 - whatever Java threw: the job did not finish
+            log.error("job_failed", error=str(error).splitlines()[0])  # noqa: TRY400
+            self.exit_code = 1
+        else:
+            self.exit_code = 0
 
 
 def _snapshot_dirs(settings: Settings) -> tuple[Path, Path]:
@@ -73,12 +110,18 @@ class _RunningJob:
     """The running job, watched."""
 
     def __init__(
-        self, settings: Settings, java: "subprocess.Popen[bytes]", rest: RestClient, job_id: str
+        self,
+        settings: Settings,
+        java: "subprocess.Popen[bytes]",
+        rest: RestClient,
+        job_id: str,
+        finish: _Finish | None,
     ) -> None:
         self._settings = settings
         self._java = java
         self._rest = rest
         self._id = job_id
+        self._finish = finish
         self._state = ""
         self._answered_s = time.monotonic()
 
@@ -86,6 +129,8 @@ class _RunningJob:
         """Wait for the end of the job, of Java or of our time; the exit code."""
         next_state_s = next_prune_s = time.monotonic()
         while not stopping.wait(WATCH_INTERVAL_S):
+            if self._finish and self._finish.exit_code is not None:
+                return self._finish.exit_code
             if self._java.poll() is not None:
                 log.error(
                     "java_ended",
@@ -96,7 +141,7 @@ class _RunningJob:
             now_s = time.monotonic()
             if now_s >= next_state_s:
                 next_state_s = now_s + STATE_INTERVAL_S
-                if self._is_over():
+                if self._is_over() and not self._finish:
                     return 1
             if now_s >= next_prune_s:
                 next_prune_s = now_s + PRUNE_INTERVAL_S

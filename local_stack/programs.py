@@ -137,21 +137,27 @@ def _recording_server(settings: Settings) -> Program:
     )
 
 
+def flink_environment(installed: Installed, settings: Settings) -> dict[str, str]:
+    """What every Flink process here is told."""
+    return {
+        "FLINK_JOBS_KAFKA_BOOTSTRAP_SERVERS": settings.kafka_address,
+        "FLINK_JOBS_STATE_DIR": str(settings.flink_dir),
+        "FLINK_JOBS_CONNECTOR_JARS_DIR": str(installed.connector_jars),
+        "FLINK_JOBS_CACHE_DIR": str(installed.flink_cache),
+        "FLINK_JOBS_HEAP_MB": str(settings.split_heap_mb),
+        "FLINK_JOBS_CHECKPOINT_INTERVAL_S": str(settings.checkpoint_interval_s),
+        **java_home(installed.java),
+    }
+
+
 def _split(installed: Installed, settings: Settings) -> Program:
-    state_dir = settings.data_dir / "flink"
     return Program(
         name="split",
         command=[sys.executable, "-m", "flink_jobs", "split"],
         environment={
-            "FLINK_JOBS_KAFKA_BOOTSTRAP_SERVERS": settings.kafka_address,
-            "FLINK_JOBS_STATE_DIR": str(state_dir),
-            "FLINK_JOBS_CONNECTOR_JARS_DIR": str(installed.connector_jars),
-            "FLINK_JOBS_CACHE_DIR": str(installed.flink_cache),
+            **flink_environment(installed, settings),
             "FLINK_JOBS_REST_PORT": str(settings.flink_rest_port),
             "FLINK_JOBS_METRICS_PORT": str(settings.flink_metrics_port),
-            "FLINK_JOBS_HEAP_MB": str(settings.split_heap_mb),
-            "FLINK_JOBS_CHECKPOINT_INTERVAL_S": str(settings.checkpoint_interval_s),
-            **java_home(installed.java),
         },
         require_ready=lambda: _require_running_job(settings.flink_rest_port),
         port_by_setting={

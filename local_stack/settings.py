@@ -130,6 +130,11 @@ class Settings(RoomSettings):
         return self.data_dir / "logs"
 
     @property
+    def flink_dir(self) -> Path:
+        """Folder of the Flink job's state."""
+        return self.data_dir / "flink"
+
+    @property
     def secrets_dir(self) -> Path:
         """Folder of tokens, readable by the owner alone."""
         return self.data_dir / "secrets"

@@ -2,7 +2,8 @@
 
 import json
 import signal
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Literal
 
 import typer
 
@@ -88,6 +89,59 @@ def reconcile(as_json: AsJson = False) -> None:
     else:
         screen.show_reconciliation(reconciliation)
     raise typer.Exit(0 if reconciliation.closes else 1)
+
+
+@app.command()
+def replay(
+    since: Annotated[datetime, typer.Option("--from", help="Readings from this time on, UTC.")],
+    until: Annotated[datetime, typer.Option("--to", help="Readings from before this time, UTC.")],
+    door: Annotated[
+        Literal["live", "archive"], typer.Option(help="What the scraper published, or what a back-fill did.")
+    ] = "archive",
+    job: Annotated[
+        Literal["split", "aggregate", "all"],
+        typer.Option(help="What to make of them: values, windows and flags of spans, or both."),
+    ] = "all",
+    version: Annotated[
+        int | None,
+        typer.Option(min=2, help="Fill topics of this version beside the old ones; else write to those."),
+    ] = None,
+    disorder_min: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=44_640,
+            help="Minutes that a reading may stand behind later ones in the log and still be in its window; "
+            "15 of live readings, two days of an archive, which comes day by day.",
+        ),
+    ] = None,
+) -> None:
+    """Put readings that are in the log through a job again: the same keys and times, so nothing doubles.
+
+    Stopped with Ctrl-C or killed, the same command goes on where it was.
+    """
+    from luftstrom import commands
+
+    if since >= until:
+        raise typer.BadParameter("--from is not before --to: there is nothing to replay")
+    if not commands.replay_log(door, job, (since, until), disorder_min=disorder_min, version=version):
+        screen.show_line("not finished; the same command goes on from here")
+        raise typer.Exit(1)
+    screen.show_line("replayed")
+
+
+@app.command()
+def upgrade(
+    force: Annotated[bool, typer.Option("--force", help="Also where the job did not stop cleanly.")] = False,
+) -> None:
+    """Begin the Flink job anew after a change of its SQL: empty state, two hours back; the stack is stopped.
+
+    What the overlap gives again has the same keys and times, so nothing doubles in the store.
+    """
+    from luftstrom.commands import upgrade_job
+
+    generation = upgrade_job(force=force)
+    screen.show_line(f"generation {generation.number} of the job begins at the next `luftstrom up`")
 
 
 @app.command(name="dead-letters")

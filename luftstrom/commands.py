@@ -1,10 +1,16 @@
 """What the commands do; how it looks is in `screen`."""
 
 from contextlib import closing
+from datetime import UTC, datetime
 
 from contracts.dead_letters import DeadLetter
 from contracts.errors import UnavailableError
 from contracts.places import DetailedPlace
+from flink_jobs.generation import Generation, begin_generation, current_generation
+from flink_jobs.job import Job
+from flink_jobs.replay import DISORDER_MIN, Replay
+from flink_jobs.settings import JobSettings
+from flink_jobs.sql.timing import Period
 from local_stack import stack
 from local_stack.programs import recording_starts_at_s
 from local_stack.recordings import recording_path
@@ -13,8 +19,9 @@ from luftstrom import screen
 from luftstrom.air import latest_air
 from luftstrom.connections import connections
 from luftstrom.demo import play_history, settled
-from luftstrom.overview import Overview, Row, collector_lag, freshness_s, split_lag
+from luftstrom.overview import Overview, Row, collector_lag, freshness_s, group_lag
 from luftstrom.reconciliation import Reconciliation
+from luftstrom.replaying import replayed
 from runtime.settings import environment_name, read_settings
 from scraper.backfill import lines_of
 from scraper.place_cache import RedisPlaceCache
@@ -49,7 +56,7 @@ def stack_overview() -> Overview:
     if not processes:
         return Overview(rows=(), freshness_s=None, logs_dir=settings.logs_dir)
     lags = {
-        "split": split_lag(settings.kafka_address),
+        "split": group_lag(settings.kafka_address, _split_group(settings)),
         "collector": collector_lag(f"http://{LOOPBACK}:{settings.collector_metrics_port}/metrics"),
     }
     rows = tuple(Row.of(process, lags.get(process.name)) for process in processes)
@@ -120,6 +127,35 @@ def _settings_of(recording: str | None) -> Settings:
     if recording is None:
         return read_settings(Settings)
     return read_settings(Settings, source="recording", recording=recording)
+
+
+def upgrade_job(*, force: bool) -> Generation:
+    """Begin the Flink job of the stopped stack anew, with empty state, two hours back."""
+    settings = read_settings(Settings)
+    if stack.is_running(settings):
+        raise UnavailableError("the stack runs. Stop it with `luftstrom down`, then upgrade, then start it.")
+    return begin_generation(settings.flink_dir, force=force)
+
+
+def _split_group(settings: Settings) -> str:
+    prefix = JobSettings.model_fields["prefix"].default
+    return current_generation(settings.flink_dir).prefix(f"{prefix}-{Job.SPLIT}")
+
+
+def replay_log(
+    door: str,
+    job: str,
+    since_until: tuple[datetime, datetime],
+    *,
+    disorder_min: int | None,
+    version: int | None,
+) -> bool:
+    """Put readings of the log through a job again; whether it came to its end."""
+    from_s, to_s = (int(moment.replace(tzinfo=UTC).timestamp()) for moment in since_until)
+    settings = _settings_of_running_stack()
+    wanted = Replay(Job(job), door, Period(from_s, to_s), disorder_min or DISORDER_MIN[door], version)
+    with screen.progress_bar(f"replaying {door}", unit="messages") as bar:
+        return replayed(wanted, settings, on_progress=bar.update, tell=screen.show_line)
 
 
 def _settings_of_running_stack() -> Settings:

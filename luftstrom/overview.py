@@ -17,7 +17,6 @@ from contracts.stored import AIR, LIVE_BUCKET
 from local_stack.stack import ProcessStatus
 from runtime.influx_store import InfluxReader
 
-SPLIT_GROUP = "luftstrom-v1-split"
 TIMEOUT_MS = 5_000
 _COLLECTOR_LAG = re.compile(r"^collector_lag_records ([0-9.e+]+)$", re.MULTILINE)
 
@@ -75,8 +74,8 @@ class Overview:
         }
 
 
-def split_lag(bootstrap_servers: str) -> int | None:
-    """Records of the raw topics after the job's last checkpoint; None where the broker does not answer."""
+def group_lag(bootstrap_servers: str, group: str) -> int | None:
+    """Records of its topics after what the group committed last; None where the broker does not answer."""
     try:
         admin = KafkaAdminClient(
             bootstrap_servers=bootstrap_servers.split(","),
@@ -86,7 +85,7 @@ def split_lag(bootstrap_servers: str) -> int | None:
     except (KafkaError, OSError):
         return None
     try:
-        committed = admin.list_group_offsets(SPLIT_GROUP)[SPLIT_GROUP]
+        committed = admin.list_group_offsets(group)[group]
         ends = admin.list_partition_offsets(dict.fromkeys(committed, OffsetSpec.LATEST))
         return sum(int(ends[partition].offset - each.offset) for partition, each in committed.items())
     except KafkaError:

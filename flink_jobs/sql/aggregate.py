@@ -79,9 +79,13 @@ def steps(timing: Timing) -> tuple[Step, ...]:
     )
 
 
-def inserts(timing: Timing) -> tuple[str, ...]:
+def inserts(connectors: Connectors, timing: Timing) -> tuple[str, ...]:
     """INSERT statements, for one statement set."""
-    return _insert_aggregates(), _insert_throughput(timing.throughput_window_s), _INSERT_LATE_READINGS
+    return (
+        _insert_aggregates(connectors),
+        _insert_throughput(timing.throughput_window_s),
+        _INSERT_LATE_READINGS,
+    )
 
 
 def epoch_s(time: str) -> str:
@@ -172,10 +176,11 @@ FROM windows_1h
 """
 
 
-def _insert_aggregates() -> str:
+def _insert_aggregates(connectors: Connectors) -> str:
     rows = "\nUNION ALL\n".join(
         f"""
-SELECT {text(topic.name)}, {utc("window_start")}, CAST(sensor_id AS STRING), sensor_id, measure,
+SELECT {text(connectors.name_of(topic))}, {utc("window_start")}, CAST(sensor_id AS STRING), sensor_id,
+  measure,
   {epoch_s(utc("window_start"))}, usable_count, flagged,
   CASE WHEN usable_count > 0 THEN {_MEAN} END,
   low, high, sensor_type, country, city, lat, lon, indoor

@@ -66,7 +66,7 @@ _SAME_WINDOW = "RANGE BETWEEN INTERVAL '1' SECOND PRECEDING AND CURRENT ROW"
 _LOCATED_WINDOWS = f"""
 SELECT *, MAX(CASE WHEN measure = 'humidity' THEN high END) OVER w AS humidity
 FROM windows_5m
-WHERE lat IS NOT NULL AND lon IS NOT NULL AND (lat = 0E0 AND lon = 0E0) IS FALSE
+WHERE lat IS NOT NULL AND lon IS NOT NULL
 WINDOW w AS (PARTITION BY lat, lon ORDER BY window_time {_SAME_WINDOW})
 """
 
@@ -103,7 +103,7 @@ _COMPARED_HOURS = f"""
 SELECT *, COUNT(*) OVER w AS sensors, PERCENTILE(mean, 0.5) OVER w AS median
 FROM (
   SELECT *, {_CELL} FROM hours
-  WHERE mean IS NOT NULL AND (indoor = 1) IS NOT TRUE AND (lat = 0E0 AND lon = 0E0) IS FALSE
+  WHERE mean IS NOT NULL AND (indoor = 1) IS NOT TRUE AND lat IS NOT NULL AND lon IS NOT NULL
     AND measure IN ({", ".join(text(each.name) for each in MEASURES if each.far_at_least)}))
 WINDOW w AS (PARTITION BY cell_lat, cell_lon, measure ORDER BY window_time {_SAME_WINDOW})
 """

@@ -18,7 +18,9 @@ from flink_jobs.sql.text import (
     table,
     text,
     value_type_case,
+    within,
 )
+from flink_jobs.sql.timing import Period, Timing
 
 # Where a reading was read.
 SOURCE = "event_time, source_topic, source_partition, source_offset"
@@ -41,17 +43,17 @@ _COLUMNS = (
 _LATEST = f"fetched_at + {minutes(FUTURE_S_MAX // 60)}"
 
 
-def readings_table(connectors: Connectors, *, watermark_delay_min: int) -> str:
+def readings_table(connectors: Connectors, timing: Timing) -> str:
     """CREATE statement of the source; a reading with a wrong clock does not move the watermark."""
-    delayed = f"event_time - {minutes(watermark_delay_min)}"
+    delayed = f"event_time - {minutes(timing.watermark_delay_min)}"
     watermark = f"WATERMARK FOR event_time AS CASE WHEN event_time <= {_LATEST} THEN {delayed} END"
     return table("readings", _COLUMNS, connectors.readings(), watermark=watermark)
 
 
-def steps() -> tuple[Step, ...]:
+def steps(timing: Timing) -> tuple[Step, ...]:
     """Each a named view with one purpose."""
     return (
-        Step("whole_readings", _WHOLE_READINGS),
+        Step("whole_readings", _whole_readings(timing.period)),
         Step("fresh_readings", _FRESH_READINGS),
         Step("upstream_values", _upstream_values()),
         Step("normalised_values", _normalised_values()),
@@ -59,16 +61,23 @@ def steps() -> tuple[Step, ...]:
     )
 
 
-# one row: a message with an id, a sensor and a list of values; the guard takes every other
-_WHOLE_READINGS = f"""
+def _whole_readings(period: Period | None) -> str:
+    """One row: a message with an id, a sensor and a list of values; the guard takes every other."""
+    return f"""
 SELECT TRY_CAST(id AS BIGINT) AS id, TRY_CAST(sensor.id AS BIGINT) AS sensor_id,
   sensor.sensor_type.name AS sensor_type,
   place.country AS country, place.city AS city,
-  location.latitude AS lat, location.longitude AS lon, location.indoor AS indoor,
+  {_where_placed("latitude")} AS lat, {_where_placed("longitude")} AS lon, location.indoor AS indoor,
   sensordatavalues, event_time > {_LATEST} AS is_from_future, arrived, {SOURCE}
 FROM readings
-WHERE {is_whole("id")} AND {is_whole("sensor.id")} AND sensordatavalues IS NOT NULL
+WHERE {is_whole("id")} AND {is_whole("sensor.id")} AND sensordatavalues IS NOT NULL AND {within(period)}
 """
+
+
+def _where_placed(coordinate: str) -> str:
+    """NULL where the scraper found the position unusable: 0, 0 is no place on the map."""
+    return f"CASE WHEN place.country IS NOT NULL THEN location.{coordinate} END"
+
 
 # one row: a reading seen for the first time; its id is remembered for table.exec.state.ttl
 _FRESH_READINGS = """

@@ -4,7 +4,8 @@ from contracts.dead_letters import Reason
 from contracts.topics import DEAD_LETTERS, MEASURE_TOPICS
 from flink_jobs.connectors import Connectors
 from flink_jobs.sql.readings import SOURCE
-from flink_jobs.sql.text import FINITE, Step, is_whole, table, text, value_type_case
+from flink_jobs.sql.text import FINITE, Step, is_whole, table, text, value_type_case, within
+from flink_jobs.sql.timing import Period, Timing
 
 
 def tables(connectors: Connectors) -> tuple[str, ...]:
@@ -20,16 +21,21 @@ def tables(connectors: Connectors) -> tuple[str, ...]:
     )
 
 
-def steps() -> tuple[Step, ...]:
+def steps(timing: Timing) -> tuple[Step, ...]:
     """How the guard finds what is no reading."""
-    return Step("suspects", _SUSPECTS), Step("not_readings", _NOT_READINGS)
+    return Step("suspects", _suspects(timing.period)), Step("not_readings", _NOT_READINGS)
 
 
-def inserts(*, guard: bool) -> tuple[str, ...]:
-    """INSERT statements, for one statement set; `guard` adds the messages that are no readings."""
+def inserts(connectors: Connectors, *, guard: bool, letters: bool = True) -> tuple[str, ...]:
+    """INSERT statements, for one statement set.
+
+    `guard` adds the messages that are no readings; without `letters` nothing is set aside.
+    """
+    if not letters:
+        return (_insert_measure_values(connectors),)
     # One insert into each sink: two into one would be two sinks with the same transactions.
     guarded = f"UNION ALL\n{_LETTERS_OF_LINES}" if guard else ""
-    return (_insert_measure_values(), f"INSERT INTO dead_letters\n{_LETTERS_OF_VALUES}{guarded}")
+    return (_insert_measure_values(connectors), f"INSERT INTO dead_letters\n{_LETTERS_OF_VALUES}{guarded}")
 
 
 _MEASURE_VALUE_COLUMNS = (
@@ -56,8 +62,8 @@ _DEAD_LETTER_COLUMNS = (
 )
 
 
-def _insert_measure_values() -> str:
-    topic = value_type_case(lambda measure: text(MEASURE_TOPICS[measure.name].name))
+def _insert_measure_values(connectors: Connectors) -> str:
+    topic = value_type_case(lambda measure: text(connectors.name_of(MEASURE_TOPICS[measure.name])))
     return f"""
 INSERT INTO measure_values (topic, event_time, sensor_key, sensor_id, sensor_type, country, city,
   lat, lon, indoor, observed_at_s, `value`, flags)
@@ -83,14 +89,17 @@ WHERE measure IS NULL OR (`value` {FINITE}) IS NOT TRUE
 # id, and ends with the list of values; what does not look like it gets the close look.
 _PLAIN_ESSENCE = r"""\A\{"id":"?[1-9][0-9]{0,17}"?,"sensor":\{"id":"?[1-9][0-9]{0,17}"?[,}].*\]\}\z"""
 
-# one row: a message that one parse cannot clear; nearly none, so that the close look below may be dear
-_SUSPECTS = rf"""
+
+def _suspects(period: Period | None) -> str:
+    """One row: a message that one parse cannot clear; nearly none, so that the close look may be dear."""
+    return rf"""
 SELECT line, body, {SOURCE}
 FROM (
   SELECT *, JSON_QUERY(body, 'lax $["id","sensor","sensordatavalues"]') AS essence
-  FROM (SELECT *, DECODE(line, 'UTF-8') AS body FROM reading_lines))
+  FROM (SELECT *, DECODE(line, 'UTF-8') AS body FROM reading_lines WHERE {within(period)}))
 WHERE REGEXP(essence, '{_PLAIN_ESSENCE}') IS NOT TRUE OR POSITION(U&'\FFFD' IN body) > 0
 """.strip()
+
 
 # one row: a message that is no reading. The conditions are those of whole_readings, asked of the text;
 # bytes that are no UTF-8 decode to U+FFFD and do not encode to themselves again.

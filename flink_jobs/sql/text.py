@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from contracts.measures import MEASURES, Measure
 from flink_jobs.connectors import Connection
+from flink_jobs.sql.timing import Period
 
 # Finite: NaN and the infinities that "1e400" becomes are outside.
 FINITE = "BETWEEN -1E300 AND 1E300"
@@ -36,8 +37,9 @@ def number(value: float) -> str:
 
 
 def minutes(count: int) -> str:
-    """An interval; two digits are the default, and a day has 1440."""
-    return f"INTERVAL '{count}' MINUTE({max(2, len(str(count)))})"
+    """An interval, up to 99 days; Flink takes no number of more than two digits."""
+    days, hours, rest = count // 1440, count // 60 % 24, count % 60
+    return f"INTERVAL '{days:02} {hours:02}:{rest:02}' DAY TO MINUTE"
 
 
 def value_type_case(result: Callable[[Measure], str | None], *, value_type: str = "value_type") -> str:
@@ -58,6 +60,14 @@ def number_or_none(value: float | None) -> str | None:
 def flag_when(condition: str, flag: IntFlag) -> str:
     """The flag's bit where the condition holds; 0 where it does not or is unknown."""
     return f"CASE WHEN {condition} THEN {flag.value} ELSE 0 END"
+
+
+def within(period: Period | None) -> str:
+    """True where `event_time` is in the period."""
+    if period is None:
+        return "TRUE"
+    first, last = (f"TO_TIMESTAMP_LTZ({seconds * 1000}, 3)" for seconds in (period.from_s, period.to_s))
+    return f"event_time >= {first} AND event_time < {last}"
 
 
 def is_whole(expression: str) -> str:

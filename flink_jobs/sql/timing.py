@@ -4,6 +4,14 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Period:
+    """From one moment to before another, Unix seconds of the readings' own times."""
+
+    from_s: int
+    to_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class Timing:
     """How long after its time a reading still counts, and the sizes that may be chosen.
 
@@ -13,3 +21,4 @@ class Timing:
     watermark_delay_min: int = 15
     short_window_min: int = 5
     throughput_window_s: int = 10
+    period: Period | None = None  # of a replay; else all that comes

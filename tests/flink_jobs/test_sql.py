@@ -8,12 +8,17 @@ from contracts.measures import HOUSEKEEPING, MEASURES
 from contracts.topics import DEAD_LETTERS, MEASURE_TOPICS
 from flink_jobs.connectors import FolderConnectors, KafkaConnectors
 from flink_jobs.sql import aggregate, doubts, places, readings, split
-from flink_jobs.sql.timing import Timing
+from flink_jobs.sql.timing import Period, Timing
 
 KAFKA = KafkaConnectors("broker:9092", "luftstrom-v1-all")
 UPSTREAM = [(upstream, measure) for measure in MEASURES for upstream in measure.upstream]
-STEPS = (*readings.steps(), *split.steps(), *aggregate.steps(Timing()), *places.steps(), *doubts.steps())
-INSERTS = (*split.inserts(guard=True), *aggregate.inserts(Timing()), *places.inserts(), *doubts.inserts())
+TIMING = Timing(period=Period(1_557_619_200, 1_557_705_600))
+STEPS = (
+    *readings.steps(TIMING), *split.steps(TIMING), *aggregate.steps(TIMING), *places.steps(), *doubts.steps()
+)  # fmt: skip
+INSERTS = (
+    *split.inserts(KAFKA, guard=True), *aggregate.inserts(KAFKA, TIMING), *places.inserts(), *doubts.inserts()
+)  # fmt: skip
 SINKS = [table for part in (split, aggregate, places, doubts) for table in part.tables(KAFKA)]
 
 
@@ -100,6 +105,6 @@ def test_no_condition_is_negated_where_null_or_nan_would_be_lost():
 
 def test_only_the_connectors_differ_between_kafka_and_folders(tmp_path):
     def own_part(connectors):
-        return readings.readings_table(connectors, watermark_delay_min=15).split("event_time")[0]
+        return readings.readings_table(connectors, TIMING).split("event_time")[0]
 
     assert own_part(KAFKA) == own_part(FolderConnectors(tmp_path))

@@ -21,6 +21,8 @@ ABOUT_BY_COMMAND = {
     "demo": ("recorded days", "Exit code 0 only if the arithmetic closes"),
     "reconcile": ("Compare what came in with what is stored", "--json"),
     "dead-letters": ("what was set aside", "--reason", "--limit", "--json"),
+    "replay": ("through a job again", "--from", "--version", "Ctrl-C"),
+    "upgrade": ("Begin the Flink job anew", "--force"),
 }
 
 

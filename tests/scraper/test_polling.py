@@ -289,15 +289,15 @@ def test_without_redis_there_is_no_lease_and_readings_are_published_all_the_same
 
 
 def test_a_poll_that_published_for_longer_than_its_lease_overwrites_nothing_and_counts_once(house):
+    others = [ScriptedSource(records(2, 3))]
+
     class SlowPublisher(MemoryPublisher):
         """While it flushes first, another scraper polls: it sees one reading more, and one less."""
 
-        others = [ScriptedSource(records(2, 3))]
-
         def flush(self, timeout_s=None):
             super().flush(timeout_s)
-            if self.others:
-                house.another_poller(self.others.pop()).poll()
+            if others:
+                house.another_poller(others.pop()).poll()
 
     house.lease.answers = [None] * 5 + [HeldElsewhereError("b:7", 5.0)]
     house.another_poller(ScriptedSource(records(1, 2)), SlowPublisher(house.log)).poll()

@@ -1,0 +1,73 @@
+"""A replay: the same job over what is in the log already, from the first message to the last one now.
+
+What it writes is what the continuous job wrote, or would have: the same keys and times, so a store that
+overwrites by them takes it twice without harm. With a version it fills new topics, beside the old ones.
+Killed or stopped it goes on from its last checkpoint when it is started again; once finished it forgets.
+"""
+
+import shutil
+import threading
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from contracts.topics import READINGS_ARCHIVE, READINGS_RAW
+from flink_jobs import process
+from flink_jobs.connectors import KafkaConnectors
+from flink_jobs.job import Job, build
+from flink_jobs.settings import Settings
+from flink_jobs.sql.timing import Period
+
+if TYPE_CHECKING:
+    from pyflink.table import StatementSet, TableEnvironment
+
+DOORS = {"live": READINGS_RAW, "archive": READINGS_ARCHIVE}
+# Live readings come in the order of their times but for some minutes; an archive comes day by day.
+DISORDER_MIN = {"live": 15, "archive": 2 * 24 * 60}
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What is replayed: a job over the readings of one door in a period.
+
+    `disorder_min`: how many minutes a reading may stand behind later ones in that topic and still be in time.
+    """
+
+    job: Job
+    door: str
+    period: Period
+    disorder_min: int
+    version: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Names its state, its group and its transactions: the same replay goes on where it stopped."""
+        version = "" if self.version is None else f"-v{self.version}"
+        return f"replay-{self.job}-{self.door}-{self.period.from_s}-{self.period.to_s}{version}"
+
+    def group_id(self, settings: Settings) -> str:
+        """The consumer group whose offsets tell how far it is."""
+        return f"{settings.prefix}-{self.name}"
+
+
+def run(replay: Replay, settings: Settings, stopping: threading.Event) -> int:
+    """Run it to its end, or until `stopping`; the exit code is 0 for both, 1 where Java or the job ended."""
+    own = settings.model_copy(update={"state_dir": settings.state_dir / "replays" / replay.name})
+    plan = process.Plan(replay.name, lambda te: _statements(replay, settings, te), is_bounded=True)
+    exit_code = process.run(plan, own, stopping)
+    if exit_code == 0 and not stopping.is_set():
+        # A finished job must never be restored: it would write again what came after that checkpoint.
+        shutil.rmtree(own.state_dir, ignore_errors=True)
+    return exit_code
+
+
+def _statements(replay: Replay, settings: Settings, te: "TableEnvironment") -> "StatementSet":
+    connectors = KafkaConnectors(
+        settings.kafka_bootstrap_servers,
+        replay.group_id(settings),
+        topics=(DOORS[replay.door].name,),
+        is_bounded=True,
+        version=replay.version,
+    )
+    timing = replace(settings.timing, watermark_delay_min=replay.disorder_min, period=replay.period)
+    # What cannot be used was set aside the first time; a new version has dead letters of its own.
+    return build(te, connectors, job=replay.job, timing=timing, letters=replay.version is not None)

@@ -1,0 +1,103 @@
+"""`luftstrom replay`: readings that are in the log already go through a job again."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.admin import OffsetSpec
+from kafka.errors import KafkaError
+from kafka.structs import TopicPartition
+
+from contracts.topics import TOPICS, Topic
+from flink_jobs import replay as flink_replay
+from flink_jobs.replay import DOORS, Replay
+from flink_jobs.settings import Settings as FlinkSettings
+from local_stack.install import install
+from local_stack.ports import free_ports
+from local_stack.programs import flink_environment
+from local_stack.provisioning import create_topics
+from local_stack.settings import Settings
+from runtime.logs import configure_logs
+from runtime.settings import read_settings
+from runtime.stopping import stop_on_signals
+
+LOOK_EVERY_S = 1.0
+REQUEST_TIMEOUT_MS = 10_000
+
+Progress = Callable[[int, int], None]  # readings done, of how many
+Tell = Callable[[str], None]
+
+
+def replayed(replay: Replay, settings: Settings, *, on_progress: Progress, tell: Tell) -> bool:
+    """Run the replay beside the running stack; False where it was stopped or failed, and may go on later."""
+    # What Flink does is told by the bar; what goes wrong is not.
+    configure_logs("luftstrom", level="WARNING")
+    if replay.version is not None:
+        create_topics(settings.kafka_address, _of_version(replay.version), tell)
+    flink = _flink_settings(settings, tell)
+    stopping = stop_on_signals()
+    group = replay.group_id(flink)
+    with _watched(settings.kafka_address, group, DOORS[replay.door], on_progress):
+        exit_code = flink_replay.run(replay, flink, stopping)
+    return exit_code == 0 and not stopping.is_set()
+
+
+def _of_version(version: int) -> list[Topic[Any]]:
+    return [topic.of_version(version) for topic in TOPICS if "flink_jobs" in topic.writers]
+
+
+def _flink_settings(settings: Settings, tell: Tell) -> FlinkSettings:
+    rest_port, metrics_port = free_ports(2)
+    # Java finds its home there, too.
+    os.environ.update(flink_environment(install(tell), settings))
+    return read_settings(FlinkSettings, rest_port=rest_port, metrics_port=metrics_port, is_optimizing=True)
+
+
+@contextmanager
+def _watched(bootstrap_servers: str, group: str, topic: Topic[Any], on_progress: Progress) -> Iterator[None]:
+    """Tell how far the group is while the block runs."""
+    ended = threading.Event()
+    watcher = threading.Thread(
+        target=_watch, args=(bootstrap_servers, group, topic, on_progress, ended), name="progress"
+    )
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def _watch(
+    bootstrap_servers: str, group: str, topic: Topic[Any], on_progress: Progress, ended: threading.Event
+) -> None:
+    admin = KafkaAdminClient(
+        bootstrap_servers=bootstrap_servers.split(","), request_timeout_ms=REQUEST_TIMEOUT_MS
+    )
+    try:
+        while not ended.wait(LOOK_EVERY_S):
+            try:
+                on_progress(*_read_of(admin, group, topic))
+            except KafkaError:
+                continue  # the bar stands still; the job says what is wrong
+    finally:
+        admin.close()
+
+
+def _read_of(admin: KafkaAdminClient, group: str, topic: Topic[Any]) -> tuple[int, int]:
+    """Messages of the topic that the group has read by its last checkpoint, and how many there are."""
+    partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+    firsts, ends = (
+        admin.list_partition_offsets(dict.fromkeys(partitions, spec))
+        for spec in (OffsetSpec.EARLIEST, OffsetSpec.LATEST)
+    )
+    committed = admin.list_group_offsets(group)[group]
+    read = sum(
+        committed[each].offset - firsts[each].offset
+        for each in partitions
+        if each in committed and committed[each].offset >= 0
+    )
+    return int(read), int(sum(ends[each].offset - firsts[each].offset for each in partitions))
