@@ -134,7 +134,7 @@ MEASURE_BY_NAME: dict[str, Measure] = {measure.name: measure for measure in MEAS
 # Known value types that measure no air: ignored by name, so that an unknown one stands out.
 HOUSEKEEPING: frozenset[str] = frozenset({
     "durP1", "ratioP1", "durP2", "ratioP2",  # internals of the PPD42NS
-    "lat", "lon", "height", "timestamp", "hdop", "age", "speed", "sats",  # GPS modules
+    "lat", "lon", "height", "altitude", "timestamp", "hdop", "age", "speed", "sats",  # GPS; the archive
     "samples", "interval", "min_micro", "max_micro", "signal", "brightness",  # firmware
     "counts", "hv_pulses", "sample_time_ms",  # radiation counters, beside counts_per_minute
 })  # fmt: skip

@@ -10,7 +10,7 @@ from luftstrom.connections import connections
 from luftstrom.ledger import Ledger
 from luftstrom.reconciliation import Reconciliation
 from runtime.kafka_log import KafkaPublisher
-from scraper.backfill import backfill
+from scraper.backfill import ArchiveDoor, records_of
 from scraper.memory import Memory
 from scraper.place_cache import RedisPlaceCache
 from scraper.places import Places
@@ -33,13 +33,16 @@ def play_history(settings: Settings, *, anchor_s: int, on_progress: Progress) ->
     with connections(settings) as connected:
         publisher = KafkaPublisher(connected.kafka_bootstrap_servers, client_id="backfill")
         try:
-            backfill(
-                (shifted(record, seconds=seconds, id_offset=0) for _, record in history),
+            door = ArchiveDoor(
+                publisher,
+                Memory(connected.redis_client),
+                Places(RedisPlaceCache(connected.redis_client)),
+            )
+            lines = (shifted(record, seconds=seconds, id_offset=0) for _, record in history)
+            door.take(
+                records_of(lines, name=HISTORY, latest_s=door.latest_s),
                 name=f"{HISTORY}@{anchor_s}",
-                publisher=publisher,
-                memory=Memory(connected.redis_client),
-                places=Places(RedisPlaceCache(connected.redis_client)),
-                on_progress=lambda done: on_progress(done, len(history)),
+                on_chunk=lambda done, _counts: on_progress(done, len(history)),
             )
         finally:
             publisher.close()

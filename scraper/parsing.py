@@ -126,7 +126,7 @@ def parsed_record(record: bytes, *, latest_s: float) -> Reading:
         found = _decode_record(record)
     except _NOT_DECODED as error:
         raise BadInputError(_reason(record), str(error)) from error
-    observed_at_s = _observed_at_s(found.timestamp)
+    observed_at_s = observed_second(found.timestamp)
     if observed_at_s > latest_s:
         raise BadInputError(Reason.FROM_THE_FUTURE, found.timestamp)
     location = _location(found.location)
@@ -160,7 +160,7 @@ def _whole(number: int | str) -> int:
     return number
 
 
-def _observed_at_s(timestamp: str) -> int:
+def observed_second(timestamp: str) -> int:
     """Unix second of `2019-05-12 00:00:15`, also with T, microseconds, Z or an offset; UTC without one."""
     try:
         moment = datetime.fromisoformat(timestamp.strip())

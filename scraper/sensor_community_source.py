@@ -2,6 +2,8 @@
 
 import email.utils
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import requests
 
@@ -31,9 +33,7 @@ class SensorCommunitySource:
         self._url = settings.source_url if origin is None else settings.fallback_urls[origin]
         self._timeout_s = (settings.connect_timeout_s, settings.read_timeout_s)
         self._bytes_max = settings.payload_bytes_max
-        self._session = requests.Session()
-        self._session.headers["User-Agent"] = settings.user_agent
-        self._session.headers["Accept-Encoding"] = "gzip"
+        self._session = polite_session(settings)
         self._conditions: dict[str, str] = {}
         self._offered: dict[str, str] = {}
 
@@ -42,13 +42,13 @@ class SensorCommunitySource:
 
         Raises UnavailableError where there is no whole answer, AskedToWaitError where we are to wait.
         """
-        try:
-            with self._session.get(
+        with (
+            request_errors(self._url),
+            self._session.get(
                 self._url, headers=self._conditions, timeout=self._timeout_s, stream=True
-            ) as answer:
-                return self._payload(answer)
-        except requests.RequestException as error:
-            raise UnavailableError(f"no answer from {self._url}: {_reason(error)}") from error
+            ) as answer,
+        ):
+            return self._payload(answer)
 
     def accept(self) -> None:
         """What was fetched last is safe: from now on ask only for newer."""
@@ -61,23 +61,50 @@ class SensorCommunitySource:
     def _payload(self, answer: requests.Response) -> bytes | None:
         if answer.status_code == requests.codes.not_modified:
             return None
-        if answer.status_code != requests.codes.ok:
-            message = f"{self._url} answered {answer.status_code}"
-            wait_s = _retry_after_s(answer.headers.get("Retry-After"), now_s=time.time())
-            raise UnavailableError(message) if wait_s is None else AskedToWaitError(message, wait_s)
-        parts: list[bytes] = []
-        size = 0
-        for part in answer.iter_content(CHUNK_BYTES):
-            size += len(part)
-            if size > self._bytes_max:
-                raise UnavailableError(
-                    f"{self._url} sends more than {self._bytes_max} bytes (SCRAPER_PAYLOAD_BYTES_MAX)"
-                )
-            parts.append(part)
-        if not size:
+        require_ok(answer)
+        payload = b"".join(body_parts(answer, bytes_max=self._bytes_max))
+        if not payload:
             raise UnavailableError(f"{self._url} sent an empty answer")
         self._offered = _conditions(answer)
-        return b"".join(parts)
+        return payload
+
+
+def polite_session(settings: Settings) -> requests.Session:
+    """A session that says who we are and takes gzip."""
+    session = requests.Session()
+    session.headers["User-Agent"] = settings.user_agent
+    session.headers["Accept-Encoding"] = "gzip"
+    return session
+
+
+@contextmanager
+def request_errors(url: str) -> Iterator[None]:
+    """Turn the client's errors inside the block into UnavailableError."""
+    try:
+        yield
+    except requests.RequestException as error:
+        raise UnavailableError(f"no answer from {url}: {_reason(error)}") from error
+
+
+def require_ok(answer: requests.Response) -> None:
+    """Raise UnavailableError where the answer is not 200, AskedToWaitError where it asks for a pause."""
+    if answer.status_code == requests.codes.ok:
+        return
+    message = f"{answer.url} answered {answer.status_code}"
+    wait_s = _retry_after_s(answer.headers.get("Retry-After"), now_s=time.time())
+    raise UnavailableError(message) if wait_s is None else AskedToWaitError(message, wait_s)
+
+
+def body_parts(answer: requests.Response, *, bytes_max: int) -> Iterator[bytes]:
+    """The unpacked body in parts; raises UnavailableError where it is larger than `bytes_max`."""
+    size = 0
+    for part in answer.iter_content(CHUNK_BYTES):
+        size += len(part)
+        if size > bytes_max:
+            raise UnavailableError(
+                f"{answer.url} sends more than {bytes_max} bytes (SCRAPER_PAYLOAD_BYTES_MAX)"
+            )
+        yield part
 
 
 def _reason(error: requests.RequestException) -> object:

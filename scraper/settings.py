@@ -14,6 +14,7 @@ from scraper.selection import Box, Circle, Selection, box_of, circle_of, listed
 LIVE_URL = "https://data.sensor.community/static/v1/data.json"
 # What there is to fall back to: one average a sensor over five minutes; the feed's own records, by country.
 FALLBACK_PATHS = {"v2": "/static/v2/data.json", "filter": "/airrohr/v1/filter/country={countries}"}
+ARCHIVE_URL = "https://archive.sensor.community"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 # The service asks for politeness; its file changes once a minute.
 LIVE_REQUEST_GAP_S = 60.0
@@ -35,6 +36,7 @@ class Settings(RoomSettings):
         default="",
         description="what to ask where the feed fails, in order: v2 (averages), filter (by country)",
     )
+    archive_url: str = Field(default=ARCHIVE_URL, description="the archive service that back-fills read")
     contact: str | None = Field(
         default=None, description="mail or web address where the service's operators reach you"
     )
@@ -109,6 +111,11 @@ class Settings(RoomSettings):
             name: urljoin(self.source_url, FALLBACK_PATHS[name].format(countries=countries))
             for name in listed(self.fallback, str)
         }
+
+    @property
+    def asks_live_archive(self) -> bool:
+        """Whether the archive service is somebody else's machine."""
+        return not _is_loopback(self.archive_url)
 
     @property
     def selection(self) -> Selection:
