@@ -2,7 +2,8 @@
 
 import json
 import signal
-from datetime import datetime
+from datetime import date, datetime
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -18,6 +19,8 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
 )
+
+DAY = "%Y-%m-%d"
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 
@@ -73,6 +76,51 @@ def demo() -> None:
     from luftstrom.commands import demonstrate
 
     raise typer.Exit(0 if demonstrate() else 1)
+
+
+@app.command()
+def backfill(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Archive files, recordings (.csv, .jsonl, .gz, .xz, .zip), folders of them."),
+    ] = None,
+    first_day: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=[DAY], help="First day to take from the archive service."),
+    ] = None,
+    last_day: Annotated[
+        datetime | None, typer.Option("--to", formats=[DAY], help="Last day, which is taken too.")
+    ] = None,
+    country: Annotated[
+        list[str] | None, typer.Option(help="Only this ISO code, for example GB; may be given again.")
+    ] = None,
+    sensor_type: Annotated[
+        list[str] | None,
+        typer.Option("--type", help="Only this type, for example SDS011; may be given again."),
+    ] = None,
+    sensor: Annotated[list[int] | None, typer.Option(help="Only this sensor; may be given again.")] = None,
+) -> None:
+    """Take history into the log: files of this machine, or days of sensor.community's archive.
+
+    May be stopped at any moment, and goes on from there when it is started again. The archive service is
+    asked once a second and wants a contact: set SCRAPER_CONTACT. A country is told only by what is in a
+    file, so name types or sensors beside it where you can. Exit code 1 if something could not be read.
+    """
+    from luftstrom.history import History, backfill_history
+
+    days = _days(first_day, last_day)
+    if (days is None) == (not paths):
+        raise typer.BadParameter("name files or folders, or else --from and --to")
+    outcome = backfill_history(History(paths or (), days, country or (), sensor_type or (), sensor or ()))
+    raise typer.Exit(1 if outcome.problems else 0)
+
+
+def _days(first: datetime | None, last: datetime | None) -> tuple[date, date] | None:
+    if first is None and last is None:
+        return None
+    if first is None or last is None or last < first:
+        raise typer.BadParameter("--from and --to go together, and --to is not before --from")
+    return first.date(), last.date()
 
 
 @app.command()

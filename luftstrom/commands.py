@@ -105,6 +105,14 @@ def forget_places() -> int:
         return RedisPlaceCache(connected.redis_client).purge()
 
 
+def settings_of_log() -> Settings:
+    """The settings of a Kafka and a Redis that are named as somebody else's, else of the running stack."""
+    settings = read_settings(Settings)
+    if settings.kafka_bootstrap_servers and settings.redis_url:
+        return settings
+    return _settings_of_running_stack()
+
+
 def demonstrate() -> bool:
     """Start on the recording, play the history, wait until it is stored, show it; whether it closes."""
     settings = _settings_of(DEMO_RECORDING)

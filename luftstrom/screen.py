@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from luftstrom.reconciliation import Reconciliation
 
 if TYPE_CHECKING:
     from luftstrom.overview import Overview
+    from scraper.backfill.running import Outcome
 
 WIDTH_WITHOUT_TERMINAL = 120
 
@@ -173,6 +174,24 @@ def reconciliation_as_json(reconciliation: Reconciliation) -> dict[str, Any]:
     }
 
 
+def show_backfill(outcome: "Outcome", *, seconds: float) -> None:
+    """The counts of one run, then what was wrong with whole files, on standard error."""
+    count = Counter(outcome.totals)
+    out.print(
+        f"readings: {count['fetched']:,} read = {count['published']:,} published "
+        f"+ {count['repeated']:,} repeated + {count['refused']:,} refused{_reasons(outcome.totals)} "
+        f"+ {count['left_out']:,} left out",
+        soft_wrap=True,
+    )
+    out.print(
+        f"files:    {outcome.files:,} read, {outcome.files_done_before:,} were done before, "
+        f"{len(outcome.problems):,} problems; {seconds:,.1f} s, {count['fetched'] / seconds:,.0f} readings/s",
+        soft_wrap=True,
+    )
+    for problem in outcome.problems:
+        err.print(f"[bold red]problem:[/] {_shown(problem)}", soft_wrap=True)
+
+
 def show_dead_letters(letters: Sequence[DeadLetter], *, limit: int) -> None:
     """The newest letters, and how many there are of each reason."""
     table = Table("reason", "read from", "sensor", "original")
@@ -193,6 +212,16 @@ def dead_letter_as_json(letter: DeadLetter) -> dict[str, Any]:
         "original": letter.original.decode(errors="replace"),
         "original_size": letter.original_size,
     }
+
+
+def _reasons(totals: Mapping[str, int]) -> str:
+    """` (not_a_reading 3)`, from the counts by reason; nothing where there are none."""
+    reasons = [
+        f"{name.removeprefix('refused_')} {count:,}"
+        for name, count in totals.items()
+        if name.startswith("refused_")
+    ]
+    return f" ({', '.join(reasons)})" if reasons else ""
 
 
 def _source(letter: DeadLetter) -> str:

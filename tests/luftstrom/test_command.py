@@ -1,6 +1,7 @@
 """The command: help that helps, one clear message for every refusal, and nothing started by it."""
 
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -10,15 +11,25 @@ from contracts.errors import UnavailableError
 from local_stack import stack
 from local_stack.settings import Settings
 from local_stack.supervision import leftovers
-from luftstrom import commands
+from luftstrom import commands, history
 from luftstrom.__main__ import app, main
 from luftstrom.reconciliation import Door, Reconciliation
+from scraper.backfill.running import Outcome
 
 ABOUT_BY_COMMAND = {
     "up": ("Start the whole system", "--recording", "SCRAPER_CONTACT"),
     "down": ("Stop the system", "--wipe"),
     "status": ("Show each process", "--json", "exit code 1"),
     "demo": ("recorded days", "Exit code 0 only if the arithmetic closes"),
+    "backfill": (
+        "Take history into the log",
+        "--from",
+        "--to",
+        "--country",
+        "--type",
+        "--sensor",
+        "Exit code 1",
+    ),
     "reconcile": ("Compare what came in with what is stored", "--json"),
     "dead-letters": ("what was set aside", "--reason", "--limit", "--json"),
     "replay": ("through a job again", "--from", "--version", "Ctrl-C"),
@@ -172,6 +183,44 @@ def test_dead_letters_of_one_reason_are_chosen(monkeypatch):
     result = invoked("dead-letters", "--reason", "not_a_number", "--json")
 
     assert [letter["original"] for letter in json.loads(result.output)] == ["abc"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (), ("--country", "GB"), ("a.csv", "--from", "2019-05-13", "--to", "2019-05-14"),
+        ("--from", "2019-05-13"), ("--from", "2019-05-14", "--to", "2019-05-13"),
+        ("--from", "yesterday", "--to", "today"), ("a.csv", "--sensor", "seven"),
+    ],
+)  # fmt: skip
+def test_a_back_fill_of_nothing_or_of_too_much_is_refused(arguments):
+    assert invoked("backfill", *arguments).exit_code == 2
+
+
+def test_a_back_fill_wants_a_stack_or_the_addresses_of_servers(refused, monkeypatch):
+    assert "luftstrom up" in refused("backfill", "a.csv")
+
+    monkeypatch.setenv("LOCAL_STACK_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    monkeypatch.setenv("LOCAL_STACK_REDIS_URL", "redis://127.0.0.1:1/0")
+
+    assert "no Kafka at 127.0.0.1:1" in refused("backfill", "a.csv")
+
+
+def test_a_choice_of_a_back_fill_that_cannot_be_read_is_named(refused, monkeypatch):
+    monkeypatch.setenv("LOCAL_STACK_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    monkeypatch.setenv("LOCAL_STACK_REDIS_URL", "redis://127.0.0.1:1/0")
+
+    assert "SCRAPER_COUNTRIES is wrong: Britain" in refused("backfill", "a.csv", "--country", "Britain")
+
+
+@pytest.mark.parametrize(("problems", "exit_code"), [([], 0), (["a.csv is damaged"], 1)])
+def test_a_back_fill_tells_programs_by_its_exit_code(monkeypatch, problems, exit_code):
+    taken = []
+    monkeypatch.setattr(history, "backfill_history", lambda h: taken.append(h) or Outcome(problems=problems))
+    result = invoked("backfill", "a.csv", "b", "--country", "GB", "--country", "DE", "--sensor", "7")
+
+    assert result.exit_code == exit_code
+    assert taken == [history.History([Path("a.csv"), Path("b")], countries=["GB", "DE"], sensor_ids=[7])]
 
 
 @pytest.mark.parametrize(("stored", "exit_code"), [(2, 0), (1, 1)])

@@ -11,6 +11,7 @@ from luftstrom import screen
 from luftstrom.air import PlaceAir
 from luftstrom.overview import Overview, Row
 from luftstrom.reconciliation import Door, Reconciliation
+from scraper.backfill.running import Outcome
 
 MARKUP = "[bold]Aber[/]deen[/red]"
 ESCAPE_SEQUENCE = "\x1b[2Jgone"
@@ -236,3 +237,14 @@ def test_progress_of_nothing_is_no_error(printed):
         bar.update(0, 0)
 
     assert printed() == ""
+
+
+def test_a_back_fill_shows_its_counts_with_reasons_and_what_was_wrong(printed, monkeypatch, capsys):
+    monkeypatch.setattr(screen, "err", Console(highlight=False, width=200, stderr=True))
+    totals = {"fetched": 1_234, "published": 1_230, "refused": 3, "refused_not_a_reading": 3, "repeated": 1}
+    screen.show_backfill(Outcome(totals, files=2, files_done_before=1, problems=[MARKUP]), seconds=2.0)
+    shown = capsys.readouterr()
+
+    assert "1,234 read = 1,230 published + 1 repeated + 3 refused (not_a_reading 3) + 0 left out" in shown.out
+    assert "2 read, 1 were done before, 1 problems; 2.0 s, 617 readings/s" in shown.out
+    assert f"problem: {MARKUP}" in shown.err
