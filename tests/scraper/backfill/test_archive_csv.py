@@ -241,7 +241,13 @@ def test_whatever_the_rows_each_is_a_reading_or_a_letter(rows):
         assert isinstance(found, Reading | DeadLetter)
 
 
-@given(st.lists(st.text(st.characters(exclude_characters=";\n"), max_size=12), min_size=12, max_size=12))
+@given(
+    st.lists(
+        st.text(st.characters(exclude_characters=";\n", exclude_categories=["Cs"]), max_size=12),
+        min_size=12,
+        max_size=12,
+    )
+)
 def test_the_record_says_what_the_reading_says(cells):
     for found in records(";".join(cells).encode(errors="replace"), a_row(values=";".join(cells[:6]))):
         if isinstance(found, Reading):
