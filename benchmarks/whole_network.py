@@ -7,15 +7,12 @@ CPU is that of the client's process alone, all its threads; each client runs in 
 
 import json
 import multiprocessing
-import random
 import resource
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import kafka
 import redis
@@ -24,6 +21,9 @@ from prometheus_client import CollectorRegistry
 
 from contracts.topics import READINGS_RAW, TOPICS
 from local_stack.provisioning import create_topics
+from local_stack.recording_server.network import WHOLE_NETWORK_RECORDS, Network
+from local_stack.recording_server.timeline import WINDOW_S, Timeline
+from local_stack.recordings import Recording
 from local_stack.single import running_kafka, running_valkey
 from runtime.clock import SystemClock
 from runtime.kafka_log import KafkaPublisher
@@ -35,22 +35,8 @@ from scraper.places import Places
 from scraper.polling import Poller, Rules
 from scraper.shared_memory import SharedMemory
 
-RECORDS = 48_000
-POSITIONS = 12_000
-FIRST_LOCATION_ID = 1_000  # 11 is upstream's dummy, which is nowhere
-READING_INTERVAL_S = 145
-SEED = 7
+RECORDING = "aberdeen-2019-05-12"  # whose sensors are cloned
 MIB = 1024 * 1024
-# The mix of the live feed: type, its id, share in per cent, value types.
-TYPES = (
-    ("SDS011", 14, 50, ("P1", "P2")),
-    ("BME280", 17, 21, ("humidity", "pressure", "temperature", "pressure_at_sealevel")),
-    ("DHT22", 9, 20, ("humidity", "temperature")),
-    ("DNMS (Laerm)", 29, 3, ("noise_LAeq", "noise_LA_min", "noise_LA_max")),
-    ("SPS30", 33, 2, ("P0", "P2", "P4", "P1", "N05", "N1", "N25", "N4", "N10", "TS")),
-    ("PMS5003", 23, 2, ("P0", "P1", "P2")),
-    ("SHT31", 28, 2, ("humidity", "temperature")),
-)
 
 Client = Callable[[bytes, str, str], None]
 
@@ -73,8 +59,8 @@ class FixedSource:
 
 def main(records: int) -> None:
     """Make the payloads, run the clients, print a table."""
-    payloads = [payload_of(records, poll=poll) for poll in (0, 1)]
-    print(f"payload: {records:,} records, {len(payloads[0]) / MIB:.1f} MiB")
+    payloads = payloads_of(records)
+    print(f"payload: about {records:,} records, {len(payloads[0]) / MIB:.1f} MiB")
     print(f"{'client':<34}{'CPU s':>8}{'wall s':>8}{'peak MiB':>10}")
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "kafka").mkdir()
@@ -89,50 +75,11 @@ def main(records: int) -> None:
                 print(f"{name:<34}{figures[0]:8.2f}{figures[1]:8.2f}{figures[2]:10.0f}")
 
 
-def payload_of(records: int, *, poll: int = 0) -> bytes:
-    """A feed of so many records in their true shapes, each of its own sensor's position.
-
-    A later poll has other ids and the time of the next readings; the sensors are the same.
-    """
-    chance = random.Random(SEED)  # noqa: S311 - the same payload each time
-    positions = [(chance.uniform(42, 58), chance.uniform(-5, 25)) for _ in range(POSITIONS)]
-    observed_at = datetime.now(UTC) + timedelta(seconds=poll * READING_INTERVAL_S)
-    timestamp = observed_at.strftime("%Y-%m-%d %H:%M:%S")
-    weights = [share for _, _, share, _ in TYPES]
-    feed = []
-    for number in range(records):
-        name, type_id, _, value_types = chance.choices(TYPES, weights)[0]
-        value = f"{chance.uniform(1, 50):.2f}"
-        feed.append(_record(number, (name, type_id), positions[number % POSITIONS], timestamp))
-        feed[-1]["id"] = 30_000_000_000 + poll * records + number
-        feed[-1]["sensordatavalues"] = [
-            {"id": 67_000_000_000 + number, "value": value, "value_type": each} for each in value_types
-        ]
-    return json.dumps(feed, separators=(",", ":")).encode()
-
-
-def _record(
-    number: int, sensor_type: tuple[str, int], position: tuple[float, float], timestamp: str
-) -> dict[str, Any]:
-    name, type_id = sensor_type
-    return {
-        "timestamp": timestamp,
-        "sampling_rate": None,
-        "location": {
-            "id": FIRST_LOCATION_ID + number % POSITIONS,
-            "latitude": f"{position[0]:.11f}",
-            "longitude": f"{position[1]:.11f}",
-            "altitude": "69.3",
-            "country": "DE",
-            "exact_location": 0,
-            "indoor": 0,
-        },
-        "sensor": {
-            "id": number % (2 * POSITIONS),
-            "pin": "1",
-            "sensor_type": {"id": type_id, "name": name, "manufacturer": "various"},
-        },
-    }
+def payloads_of(records: int = WHOLE_NETWORK_RECORDS) -> list[bytes]:
+    """Two windows of so many records, one after the other: other readings of the same sensors."""
+    recording, now_s = Recording.load(RECORDING), int(time.time())
+    network = Network(recording, Timeline.of(recording, starts_at_s=now_s - 2 * WINDOW_S), records=records)
+    return [b"[" + b",".join(network.window(now_s - age_s)) + b"]" for age_s in (WINDOW_S, 0)]
 
 
 def luftstrom(payload: bytes, bootstrap_servers: str, redis_url: str) -> None:
@@ -200,4 +147,4 @@ def _run(client: Client, payload: bytes, bootstrap_servers: str, redis_url: str,
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else RECORDS)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else WHOLE_NETWORK_RECORDS)

@@ -127,6 +127,8 @@ def _recording_server(settings: Settings) -> Program:
         clock_file = settings.data_dir / "recording-clock.json"
         command += ["--advance-per-fetch", str(settings.recording_advance_per_fetch_s)]
         command += ["--clock-file", str(clock_file)]
+    if settings.recording_network_records:
+        command += ["--network", str(settings.recording_network_records)]
     if settings.recording_once:
         command.append("--once")
     return Program(

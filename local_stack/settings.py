@@ -64,6 +64,12 @@ class Settings(RoomSettings):
         default=None,
         description="Unix second at which the recording begins; kept from the first start if not set",
     )
+    recording_network_records: int = Field(
+        default=0,
+        ge=0,
+        description="scale the recording to a network that shows so many records at a time, the whole one "
+        "48000; 0: not at all",
+    )
     recording_once: bool = Field(default=False, description="end with the recording, do not begin it again")
     poll_interval_s: float = Field(
         default=120.0, ge=0.0, description="seconds between two polls of the source"

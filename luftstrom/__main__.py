@@ -1,6 +1,7 @@
 """`luftstrom`: the command people type. Rooms are imported only by the command that needs them."""
 
 import json
+import re
 import signal
 from datetime import date, datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ app = typer.Typer(
 )
 
 DAY = "%Y-%m-%d"
-
+UNIT_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 
 
@@ -206,6 +207,39 @@ def dead_letters(
         typer.echo(json.dumps([screen.dead_letter_as_json(letter) for letter in letters[-limit:]], indent=2))
     else:
         screen.show_dead_letters(letters, limit=limit)
+
+
+def _duration_s(text: str) -> float:
+    found = re.fullmatch(r"(\d+)([smhd]?)", text)
+    if not found or not int(found[1]):
+        raise typer.BadParameter(f"{text} is no duration; give for example 90s, 30m, 2h or 1d")
+    return float(found[1]) * UNIT_S[found[2]]
+
+
+@app.command()
+def record(
+    file: Annotated[Path, typer.Argument(help="The file to record into, for example air.jsonl.xz.")],
+    every_s: Annotated[
+        float, typer.Option("--every", min=0.0, help="Seconds between two snapshots; live at least 60.")
+    ] = 60.0,
+    for_s: Annotated[
+        float | None,
+        typer.Option(
+            "--for",
+            parser=_duration_s,
+            metavar="DURATION",
+            help="For example 90s, 30m, 2h, 1d; endless if not set.",
+        ),
+    ] = None,
+) -> None:
+    """Record the live feed into a file, to play it again with `luftstrom up --recording`.
+
+    A file that is there is gone on with. Ctrl-C ends it; what was recorded stays, whatever happens.
+    The live network asks for a contact: set SCRAPER_CONTACT to an address where its operators reach you.
+    """
+    from luftstrom import recorder
+
+    recorder.record(file, every_s=every_s, for_s=for_s, tell=screen.show_line)
 
 
 places_app = typer.Typer(

@@ -4,16 +4,18 @@ import argparse
 import sys
 import threading
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
 import structlog
 
 from contracts.errors import BadInputError
+from local_stack.recording_server.network import WHOLE_NETWORK_RECORDS, Network
 from local_stack.recording_server.playback import Bookmark, playback_for, read_bookmark
 from local_stack.recording_server.server import DATA_PATH, RecordingServer
 from local_stack.recording_server.service import Service
-from local_stack.recording_server.timeline import WINDOW_S, Timeline, duration_s
+from local_stack.recording_server.timeline import WINDOW_S, Timeline, duration_s, window
 from local_stack.recordings import Recording, recording_names
 from runtime.clock import SystemClock
 from runtime.logs import configure_logs
@@ -21,6 +23,7 @@ from runtime.stopping import stop_on_signals
 
 USAGE_EXIT_CODE = 2
 STOP_POLL_S = 0.1
+NETWORK_RECORDS_MAX = 1_000_000
 
 log = structlog.get_logger()
 
@@ -63,10 +66,13 @@ def _service(options: argparse.Namespace) -> Service:
     playback = playback_for(
         bookmark, clock=clock, starts_at_s=starts_at_s, speed=options.speed, step_s=options.advance_per_fetch
     )
+    timeline = Timeline.of(recording, starts_at_s=starts_at_s, once=options.once)
+    shown = partial(window, recording, timeline)
     return Service(
         recording,
-        Timeline.of(recording, starts_at_s=starts_at_s, once=options.once),
+        timeline,
         playback,
+        window=Network(recording, timeline, records=options.network).window if options.network else shown,
         speed=options.speed,
         clock_file=options.clock_file,
         answered_minute_s=bookmark.answered_minute_s if bookmark else None,
@@ -124,6 +130,11 @@ def _parser() -> argparse.ArgumentParser:
         "with up to 150 s each record is in two answers",
     )  # fmt: skip
     add("--once", action="store_true", help="the list runs empty after the end, instead of a new loop")
+    add(
+        "--network", type=_records, nargs="?", const=WHOLE_NETWORK_RECORDS, metavar="RECORDS",
+        help="scale the recording to a network that shows so many records at a time, in the mix of the "
+        "live one (without a number: %(const)s, the whole network)",
+    )  # fmt: skip
     add("--clock-file", type=Path, metavar="PATH", help="keep the position here, to go on after a restart")
     return parser
 
@@ -139,6 +150,12 @@ def _speed(text: str) -> float:
     if not 1 <= float(text) <= 1e6:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
     return float(text)
+
+
+def _records(text: str) -> int:
+    if not 1 <= int(text) <= NETWORK_RECORDS_MAX:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 to {NETWORK_RECORDS_MAX}")
+    return int(text)
 
 
 def _step(text: str) -> int:

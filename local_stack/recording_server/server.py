@@ -1,14 +1,16 @@
 """The recording server's HTTP: the service's path, the doors of /recording/, health."""
 
 import json
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+from contracts.errors import BadInputError
+from local_stack.recording_server.faults import fault_of
 from local_stack.recording_server.service import Answer, Service
 
 DATA_PATH = "/static/v1/data.json"
 MAX_INJECTED_BYTES = 64 * 2**20
-MAX_INJECTED_ANSWERS = 100_000
 IDLE_S = 120  # a kept connection without a request is closed after this
 
 
@@ -65,21 +67,21 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Take a fault for the next answers."""
         url = urlsplit(self.path)
-        length = self.headers.get("Content-Length", "")
-        if url.path != "/recording/inject" or not length.isdecimal() or int(length) > MAX_INJECTED_BYTES:
-            self.close_connection = True  # the body is not read
-            known = url.path == "/recording/inject"
-            self._say(
-                400 if known else 404, f"send at most {MAX_INJECTED_BYTES} bytes" if known else "not found"
-            )
+        if url.path != "/recording/inject":
+            self._refuse(404, "not found")
+            return
+        length = self.headers.get("Content-Length", "0")
+        if not length.isdecimal() or int(length) > MAX_INJECTED_BYTES or "Transfer-Encoding" in self.headers:
+            self._refuse(400, f"send at most {MAX_INJECTED_BYTES} bytes, and say how many")
             return
         body = self.rfile.read(int(length))
-        query = parse_qs(url.query)
-        mode, count = query.get("mode", ["inject"])[-1], query.get("count", ["1"])[-1]
-        if mode not in ("inject", "replace") or not _is_count(count):
-            self._say(400, f"mode is inject or replace, count is 1 to {MAX_INJECTED_ANSWERS}")
-        elif self.server.service.faults.add(body, replace=mode == "replace", count=int(count)):
-            self._say_json(200, {"mode": mode, "answers": int(count), "bytes": len(body)})
+        try:
+            fault = fault_of({name: each[-1] for name, each in parse_qs(url.query).items()}, body)
+        except BadInputError as error:
+            self._say(400, error.detail)
+            return
+        if self.server.service.faults.add(fault):
+            self._say_json(200, {"mode": fault.mode, "answers": fault.answers_left, "bytes": len(body)})
         else:
             self._say(429, "too many faults are waiting: poll first")
 
@@ -94,6 +96,7 @@ class Handler(BaseHTTPRequestHandler):
         return any(coding.partition(";")[0] == "gzip" and not coding.endswith(";q=0") for coding in codings)
 
     def _send(self, answer: Answer) -> None:
+        time.sleep(answer.delay_s)
         try:
             self._write(answer.status, answer.body, answer.headers)
         except OSError:  # the client is gone: it has not seen the answer, so the clock stays
@@ -104,6 +107,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def _say(self, status: int, text: str) -> None:
         self._write(status, f"{text}\n".encode(), {"Content-Type": "text/plain; charset=utf-8"})
+
+    def _refuse(self, status: int, text: str) -> None:
+        self.close_connection = True  # the body is not read
+        self._say(status, text)
 
     def _say_json(self, status: int, content: object) -> None:
         self._write(status, json.dumps(content).encode(), {"Content-Type": "application/json"})
@@ -120,7 +127,3 @@ class Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
         self.wfile.flush()
-
-
-def _is_count(text: str) -> bool:
-    return text.isdecimal() and 1 <= int(text) <= MAX_INJECTED_ANSWERS

@@ -4,18 +4,19 @@ import gzip
 import hashlib
 import threading
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from email.utils import formatdate
 from pathlib import Path
 
-from local_stack.recording_server.faults import Faults
+from local_stack.recording_server.faults import SPOILED, WHOLE_MODES, Fault, Faults, with_elements
 from local_stack.recording_server.playback import (
     Bookmark,
     Playback,
     SteppedPlayback,
     write_bookmark,
 )
-from local_stack.recording_server.timeline import Timeline, window
+from local_stack.recording_server.timeline import Timeline
 from local_stack.recordings import Recording
 
 GZIP_LEVEL = 6
@@ -35,16 +36,23 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer to a poll; `clock_s` is None where the clock does not go on after it."""
+    """One answer to a poll, sent after `delay_s`.
+
+    `clock_s` is None where the clock does not go on after it.
+    """
 
     status: int
     body: bytes
     headers: dict[str, str]
     clock_s: float | None
+    delay_s: float = 0.0
 
 
 class Service:
-    """One playing of a recording; safe for many threads."""
+    """One playing of a recording; safe for many threads.
+
+    `window` gives the records of the five minutes up to a Unix second.
+    """
 
     def __init__(
         self,
@@ -52,6 +60,7 @@ class Service:
         timeline: Timeline,
         playback: Playback,
         *,
+        window: Callable[[int], list[bytes]],
         speed: float = 1,
         clock_file: Path | None = None,
         answered_minute_s: int | None = None,
@@ -60,6 +69,7 @@ class Service:
         self.served: Counter[str] = Counter()
         self._recording = recording
         self._timeline = timeline
+        self._window = window
         self._playback = playback
         self._speed = speed
         self._clock_file = clock_file
@@ -70,19 +80,20 @@ class Service:
     def poll(self, *, etag: str | None, since: str | None, gzip_accepted: bool) -> Answer:
         """The answer to one GET of data.json with these If-None-Match and If-Modified-Since."""
         clock_s = self._playback.now_s()
-        replacement = self.faults.next_replacement()
-        if replacement is not None:
-            # The client has not seen this minute: the clock waits.
-            return _spoiled(replacement, gzip_accepted=gzip_accepted, clock_s=None)
+        fault = self.faults.next_one()
+        if fault is not None and fault.mode != "slow":
+            return self._faulty(fault, clock_s, gzip_accepted=gzip_accepted)
+        delay_s = fault.seconds if fault else 0.0
         content = self._content_at(clock_s)
-        extras = self.faults.next_extras()
-        if extras:
-            parts = [content.plain[1:-1]] if content.records else []
-            body = b"[" + b",".join(parts + extras) + b"]"
-            return _spoiled(body, gzip_accepted=gzip_accepted, clock_s=clock_s)
-        if _unchanged(content, etag=etag, since=since):
-            return Answer(304, b"", _validators(content), clock_s)
-        return _whole(content, gzip_accepted=gzip_accepted, clock_s=clock_s)
+        elements = self.faults.next_elements()
+        if elements:
+            body = with_elements(content.plain, elements)
+            answer = _spoiled(body, gzip_accepted=gzip_accepted, clock_s=clock_s)
+        elif _unchanged(content, etag=etag, since=since):
+            answer = Answer(304, b"", _validators(content), clock_s)
+        else:
+            answer = _whole(content, gzip_accepted=gzip_accepted, clock_s=clock_s)
+        return replace(answer, delay_s=delay_s)
 
     def look(self, *, gzip_accepted: bool) -> Answer:
         """The answer to one HEAD: as a GET's, and nothing goes on."""
@@ -122,11 +133,25 @@ class Service:
             "served": dict(self.served),
         }
 
+    def _faulty(self, fault: Fault, clock_s: float, *, gzip_accepted: bool) -> Answer:
+        """The spoiled answer; after one that keeps records back the clock waits."""
+        if fault.status is not None:
+            asked = {"Retry-After": f"{fault.seconds:.0f}"} if fault.seconds else {}
+            return Answer(fault.status, b"", asked, None)
+        if fault.mode == "replace":
+            return _spoiled(fault.body, gzip_accepted=gzip_accepted, clock_s=None)
+        if fault.mode == "clock-jump":
+            content = self._content_at(clock_s + fault.seconds)
+            return _whole(content, gzip_accepted=gzip_accepted, clock_s=None)
+        body = SPOILED[fault.mode](self._content_at(clock_s).plain)
+        goes_on_from_s = clock_s if fault.mode in WHOLE_MODES else None
+        return _spoiled(body, gzip_accepted=gzip_accepted, clock_s=goes_on_from_s)
+
     def _content_at(self, clock_s: float) -> Content:
         minute_s = self._timeline.minute_s(clock_s)
         with self._lock:
             if self._content is None or self._content.minute_s != minute_s:
-                self._content = _content(window(self._recording, self._timeline, minute_s), minute_s)
+                self._content = _content(self._window(minute_s), minute_s)
             return self._content
 
     def _bookmark(self) -> Bookmark:

@@ -64,18 +64,25 @@ class Timeline:
         position_s = clock_s - self.starts_at_s - self.loop(clock_s) * self.duration_s
         return min(position_s, self.duration_s) if self.once else position_s
 
-    def slices(self, minute_s: int) -> list[Slice]:
-        """What the window of the five minutes up to minute_s shows, oldest first."""
+    def span(self, minute_s: int) -> tuple[int, int]:
+        """The window of the five minutes up to minute_s: seconds since the start, the first left out."""
         until = minute_s - self.starts_at_s
         after = max(until - WINDOW_S, 0)
-        if self.once:
-            until = min(until, self.duration_s)
+        return after, min(until, self.duration_s) if self.once else until
+
+    def slices(self, minute_s: int) -> list[Slice]:
+        """What the window of the five minutes up to minute_s shows, oldest first."""
+        after, until = self.span(minute_s)
         if until <= after:
             return []
         return [
             self._slice(loop, after=after, until=until)
             for loop in range(after // self.duration_s, -(-until // self.duration_s))
         ]
+
+    def recorded_s(self, second: int) -> int:
+        """The second of the recording that is played `second` seconds after the start, from 1 on."""
+        return self.origin_s + (second - 1) % self.duration_s + 1
 
     def _slice(self, loop: int, *, after: int, until: int) -> Slice:
         begin = loop * self.duration_s

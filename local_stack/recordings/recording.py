@@ -6,17 +6,23 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import msgspec
+import structlog
 
 from contracts.errors import BadInputError
+from local_stack.recordings.recorded_lines import RecordedLines
+
+log = structlog.get_logger()
 
 FOLDER = Path(__file__).parent
 SUFFIX = ".jsonl.xz"
 TIMESTAMP_FORMAT = "%Y-%m-%d %H:%M:%S"
 BLOCK_RECORDS = 256  # decompressing one block costs about 0.2 ms
+# A window takes records of a few blocks in turn, where snapshots were recorded one after the other.
+BLOCKS_UNPACKED_MAX = 64
 # Ids have ten digits upstream: the loop stands before them, and 13490000000 is 3490000000 again.
 ID_STEP = 10**10
 
@@ -28,51 +34,54 @@ class Recording:
     """
 
     def __init__(self, name: str, lines: Iterable[bytes]) -> None:
-        """Take one JSON record a line, sorted by timestamp.
+        """Take one JSON record a line, in any order; of one second, they keep the order of the lines.
 
-        Raises BadInputError naming the first line that is no record or not in order, or if there is none.
+        Raises BadInputError naming the first line that is no record, or if there is none.
         """
         self.name = name
-        self._observed_at_s = array("q")
         self._blocks: list[bytes] = []
+        self._unpacked = lru_cache(BLOCKS_UNPACKED_MAX)(self._unpack)
+        observed_at_s = array("q")
         ids, value_ids = _Range(), _Range()
         block: list[bytes] = []
         for number, line in enumerate(lines, start=1):
             raw = line.rstrip(b"\r\n")
-            head, observed_at_s = _head(raw, f"{name}, line {number}")
-            self._append_time(observed_at_s, number)
+            head, second = record_head(raw, f"{name}, line {number}")
+            observed_at_s.append(second)
             ids.add(head.id)
             for value in head.sensordatavalues:
                 if value.id is not None:
                     value_ids.add(value.id)
             block.append(raw)
             if len(block) == BLOCK_RECORDS:
-                self._blocks.append(_packed(block))
-                block = []
-        if block:
-            self._blocks.append(_packed(block))
-        if not self._observed_at_s:
+                self._pack(block)
+        self._pack(block)
+        if not observed_at_s:
             raise _bad(name, "holds no record")
+        self._lines = array("I", sorted(range(len(observed_at_s)), key=observed_at_s.__getitem__))
+        self._observed_at_s = array("q", sorted(observed_at_s))
         self.id_step = ID_STEP * -(-max(ids.width, value_ids.width) // ID_STEP)
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> "Recording":
         """Read a recording of this folder by its name, or any `.jsonl.xz` or `.jsonl` file by its path.
 
-        Raises BadInputError naming the file and the remedy if it is missing, cut short, damaged or empty.
+        One that is cut short is read up to its last whole record, and a warning is logged.
+        Raises BadInputError naming the file and the remedy if it is missing, damaged or empty.
         """
         path = recording_path(str(name_or_path))
+        lines = RecordedLines(path)
         try:
-            with _open(path) as file:
-                return cls(path.name.removesuffix(".xz").removesuffix(".jsonl"), file)
-        except EOFError:
-            raise _bad(str(path), "is cut short") from None
+            recording = cls(path.name.removesuffix(".xz").removesuffix(".jsonl"), lines)
         except lzma.LZMAError as error:
             raise _bad(str(path), f"is damaged ({error})") from None
         except OSError as error:
             raise _bad(str(path), f"cannot be read ({error.strerror or error})") from None
         except BadInputError as error:
             raise BadInputError(error.reason, f"{path}: {error.detail}") from None
+        if lines.is_cut_short:
+            log.warning("recording_cut_short", path=str(path), records=len(recording))
+        return recording
 
     def __len__(self) -> int:
         return len(self._observed_at_s)
@@ -97,16 +106,18 @@ class Recording:
         return self._slice(0, len(self))
 
     def _slice(self, low: int, high: int) -> Iterator[tuple[int, bytes]]:
-        for number in range(low // BLOCK_RECORDS, -(-high // BLOCK_RECORDS)):
-            first = number * BLOCK_RECORDS
-            records = zlib.decompress(self._blocks[number]).split(b"\n")
-            for index in range(max(low, first), min(high, first + len(records))):
-                yield self._observed_at_s[index], records[index - first]
+        for number in range(low, high):
+            block, index = divmod(self._lines[number], BLOCK_RECORDS)
+            yield self._observed_at_s[number], self._unpacked(block)[index]
 
-    def _append_time(self, observed_at_s: int, line: int) -> None:
-        if self._observed_at_s and observed_at_s < self._observed_at_s[-1]:
-            raise _bad(self.name, f"is not sorted by timestamp at line {line}")
-        self._observed_at_s.append(observed_at_s)
+    def _pack(self, block: list[bytes]) -> None:
+        """Keep the records of a block, if any, and empty it."""
+        if block:
+            self._blocks.append(zlib.compress(b"\n".join(block), 1))
+            block.clear()
+
+    def _unpack(self, block: int) -> list[bytes]:
+        return zlib.decompress(self._blocks[block]).split(b"\n")
 
 
 def shifted(raw: bytes, *, seconds: int, id_offset: int) -> bytes:
@@ -115,7 +126,7 @@ def shifted(raw: bytes, *, seconds: int, id_offset: int) -> bytes:
     Everything else, the order of keys too, stays as it is.
     """
     record = msgspec.json.decode(raw)
-    record["timestamp"] = _timestamp(observed_at(record["timestamp"]) + seconds)
+    record["timestamp"] = timestamp_at(observed_at(record["timestamp"]) + seconds)
     if id_offset:
         record["id"] += id_offset
         for value in record["sensordatavalues"]:
@@ -130,6 +141,11 @@ def observed_at(timestamp: str) -> int:
     if len(timestamp) != 19 or moment.tzinfo is not None:
         raise ValueError(f"{timestamp!r} is not of the form 2019-05-12 00:00:15")
     return int(moment.replace(tzinfo=UTC).timestamp())
+
+
+def timestamp_at(unix_s: int) -> str:
+    """The upstream timestamp of a Unix second, `2019-05-12 00:00:15` in UTC."""
+    return datetime.fromtimestamp(unix_s, tz=UTC).strftime(TIMESTAMP_FORMAT)
 
 
 def recording_names() -> list[str]:
@@ -157,7 +173,9 @@ class _Value(msgspec.Struct):
     id: int | None = None
 
 
-class _Head(msgspec.Struct):
+class RecordHead(msgspec.Struct):
+    """What a recording must know of a record."""
+
     id: int
     timestamp: str
     sensordatavalues: list[_Value]
@@ -179,10 +197,14 @@ class _Range:
         return 1 if self.low is None else self.high - self.low + 1
 
 
-_HEAD = msgspec.json.Decoder(_Head)
+_HEAD = msgspec.json.Decoder(RecordHead)
 
 
-def _head(raw: bytes, where: str) -> tuple[_Head, int]:
+def record_head(raw: bytes, where: str) -> tuple[RecordHead, int]:
+    """The head of a record, the bytes of one JSON object, and the Unix second of its observation.
+
+    Raises BadInputError naming `where` it was read, if a recording cannot hold it.
+    """
     try:
         head = _HEAD.decode(raw)
         return head, observed_at(head.timestamp)
@@ -190,20 +212,8 @@ def _head(raw: bytes, where: str) -> tuple[_Head, int]:
         raise _bad(where, f"is not an upstream record ({error})") from None
 
 
-def _packed(records: list[bytes]) -> bytes:
-    return zlib.compress(b"\n".join(records), 1)
-
-
-def _timestamp(unix_s: int) -> str:
-    return datetime.fromtimestamp(unix_s, tz=UTC).strftime(TIMESTAMP_FORMAT)
-
-
-def _open(path: Path) -> BinaryIO:
-    return cast("BinaryIO", lzma.open(path)) if path.suffix == ".xz" else path.open("rb")
-
-
 def _bad(what: str, problem: str) -> BadInputError:
     return BadInputError(
         "recording",
-        f"{what} {problem}; get the file anew (git checkout, or python -m local_stack.recordings.make)",
+        f"{what} {problem}; name another file, or get this one anew (a packaged one by git checkout)",
     )

@@ -4,75 +4,19 @@ import json
 import lzma
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 import requests
 
+from tests.local_stack.recording_process import LIMIT_S, MAY, Server, a_free_port, serving
+
 pytestmark = pytest.mark.integration
-
-RECORDINGS = Path(__file__).parents[2] / "local_stack" / "recordings"
-MAY = RECORDINGS / "aberdeen-2019-05-12.jsonl.xz"
-LIMIT_S = 30
-
-
-class Server:
-    def __init__(self, port: int, process: subprocess.Popen) -> None:
-        self.process = process
-        self.base = f"http://127.0.0.1:{port}"
-        self.port = port
-        self.session = requests.Session()
-
-    def poll(self, **headers: str) -> requests.Response:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.session.get(f"{self.base}/static/v1/data.json", headers=named, timeout=LIMIT_S)
-
-    def inject(self, body: bytes, query: str = "") -> requests.Response:
-        return self.session.post(f"{self.base}/recording/inject{query}", data=body, timeout=LIMIT_S)
-
-    def state(self) -> dict:
-        return self.session.get(f"{self.base}/recording/state", timeout=LIMIT_S).json()
-
-
-@contextmanager
-def serving(*options: object, recording: object = MAY.name.removesuffix(".jsonl.xz")) -> Iterator[Server]:
-    port = a_free_port()
-    process = subprocess.Popen([
-        sys.executable, "-m", "local_stack.recording_server",
-        "--recording", str(recording), "--port", str(port), *map(str, options),
-    ], stderr=subprocess.DEVNULL)  # fmt: skip
-    try:
-        wait_until_ready(port, process)
-        yield Server(port, process)
-    finally:
-        process.kill()
-        process.wait()
-
-
-def a_free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def wait_until_ready(port: int, process: subprocess.Popen) -> None:
-    deadline = time.monotonic() + LIMIT_S
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the server has ended"
-        try:
-            requests.get(f"http://127.0.0.1:{port}/readyz", timeout=LIMIT_S)
-        except requests.ConnectionError:
-            time.sleep(0.02)
-        else:
-            return
-    raise AssertionError("the server is not ready")
 
 
 @pytest.fixture(scope="module")
@@ -213,9 +157,144 @@ def test_a_replaced_answer_is_the_given_bytes_and_does_not_move_the_clock(small)
         assert server.poll().json()
 
 
-@pytest.mark.parametrize("query", ["?mode=other", "?count=0", "?count=x"])
-def test_a_wrong_injection_is_refused(standing, query):
-    assert standing.inject(b"1", query).status_code == 400
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("?mode=other", "mode is one of inject, replace, truncated"),
+        ("?mode=200", "a status from 300 to 599"),
+        ("?count=0", "count is 1 to"),
+        ("?count=x", "count is 1 to"),
+        ("?mode=slow", "seconds is 0 to 3600"),
+        ("?mode=slow&seconds=nan", "seconds is 0 to 3600"),
+        ("?mode=clock-jump&seconds=1e9", "seconds is -864000 to 864000"),
+    ],
+)
+def test_a_wrong_fault_is_refused_with_what_may_be_asked_for(standing, query, told):
+    refused = standing.inject(b"1", query)
+
+    assert refused.status_code == 400
+    assert told in refused.text
+
+
+def test_an_element_of_no_bytes_is_refused(standing):
+    assert standing.inject(b"").status_code == 400
+
+
+@pytest.mark.parametrize("status", [304, 404, 500, 503])
+def test_a_status_stands_for_the_list_as_often_as_asked(standing, status):
+    standing.inject(b"", f"?mode={status}&count=2")
+
+    assert [standing.poll().status_code for _ in range(3)] == [status, status, 200]
+
+
+def test_a_status_can_ask_for_a_pause(standing):
+    standing.inject(b"", "?mode=429&seconds=90")
+
+    assert standing.poll().headers["Retry-After"] == "90"
+
+
+def test_a_slow_answer_is_the_list_later(standing):
+    sound = standing.poll().content
+    standing.inject(b"", "?mode=slow&seconds=0.4")
+    begun = time.monotonic()
+
+    assert standing.poll().content == sound
+    assert time.monotonic() - begun >= 0.4
+
+
+def test_a_client_without_patience_gives_a_slow_answer_up(standing):
+    standing.inject(b"", "?mode=slow&seconds=2")
+
+    with pytest.raises(requests.ReadTimeout):
+        requests.get(f"{standing.base}/static/v1/data.json", timeout=0.2)
+    assert standing.poll().ok
+
+
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+def test_a_truncated_answer_is_the_beginning_of_the_list_and_ends_within_a_record(standing, coding):
+    sound = standing.poll().content
+    standing.inject(b"", "?mode=truncated")
+
+    cut = standing.poll(Accept_Encoding=coding)
+
+    whole, _, rest = cut.content.rpartition(b',{"id"')
+    assert sound.startswith(cut.content)
+    assert 0.4 * len(sound) < len(cut.content) < 0.6 * len(sound)
+    assert json.loads(whole + b"]")
+    assert rest
+    assert "ETag" not in cut.headers
+
+
+def test_an_empty_answer_is_a_list_of_nothing(standing):
+    standing.inject(b"", "?mode=empty")
+
+    assert standing.poll().json() == []
+
+
+def test_garbage_follows_the_whole_list(standing):
+    sound = standing.poll().content
+    standing.inject(b"", "?mode=garbage")
+
+    spoiled = standing.poll().content
+
+    assert spoiled.startswith(sound)
+    assert len(spoiled) > len(sound)
+    with pytest.raises(ValueError, match="Extra data"):
+        json.loads(spoiled)
+
+
+def test_duplicates_are_each_record_twice(standing):
+    sound = standing.poll().json()
+    standing.inject(b"", "?mode=duplicates")
+
+    assert standing.poll().json() == sound + sound
+
+
+@pytest.mark.parametrize("seconds", [-1200, 600])
+def test_after_a_jump_of_the_clock_the_list_is_that_of_another_time(standing, seconds):
+    now = {record["id"]: record["timestamp"] for record in standing.poll().json()}
+    standing.inject(b"", f"?mode=clock-jump&seconds={seconds}")
+
+    jumped = {record["id"]: record["timestamp"] for record in standing.poll().json()}
+
+    assert not now.keys() & jumped.keys()
+    assert (min(jumped.values()) > max(now.values())) == (seconds > 0)
+    assert {record["id"] for record in standing.poll().json()} == now.keys()
+
+
+@pytest.mark.parametrize(
+    ("mode", "goes_on"),
+    [
+        ("slow&seconds=0.01", True), ("garbage", True), ("duplicates", True),
+        ("404", False), ("304", False), ("truncated", False), ("empty", False),
+        ("clock-jump&seconds=60", False),
+    ],
+)  # fmt: skip
+def test_a_stepped_clock_waits_where_a_fault_keeps_records_back(small, mode, goes_on):
+    with serving("--advance-per-fetch", 60, recording=small) as server:
+        before = server.state()["clock"]
+        server.inject(b"", f"?mode={mode}")
+        server.poll()
+
+        assert server.state()["clock"] == before + (60 if goes_on else 0)
+
+
+def test_a_scaled_recording_shows_as_many_records_and_the_same_ones_after_a_kill():
+    options = ("--network", 2000, "--starts-at", int(time.time()) - 3605)
+    with serving(*options) as server:
+        before = server.poll().json()
+    with serving(*options) as server:
+        after = server.poll().json()
+
+    assert 1900 < len(before) < 2100
+    assert {record["id"]: record for record in before} == {record["id"]: record for record in after}
+
+
+def test_a_file_that_was_cut_short_is_served(tmp_path):
+    path = tmp_path / "cut.jsonl.xz"
+    path.write_bytes(MAY.read_bytes()[:5000])
+    with serving("--advance-per-fetch", 300, "--once", recording=path) as server:
+        assert 100 < server.state()["records_total"] < len(ids_in(MAY))
 
 
 def test_the_position_survives_a_kill(small, tmp_path):
@@ -262,7 +341,7 @@ def test_a_busy_port_is_named_with_the_option(standing):
 
 def test_a_damaged_recording_is_named(tmp_path):
     path = tmp_path / "damaged.jsonl.xz"
-    path.write_bytes(MAY.read_bytes()[:5000])
+    path.write_bytes(MAY.read_bytes()[:5000] + bytes(5000))
 
     ended = run("--recording", path, "--port", a_free_port())
 

@@ -34,6 +34,7 @@ ABOUT_BY_COMMAND = {
     "dead-letters": ("what was set aside", "--reason", "--limit", "--json"),
     "replay": ("through a job again", "--from", "--version", "Ctrl-C"),
     "upgrade": ("Begin the Flink job anew", "--force"),
+    "record": ("Record the live feed into a file", "--every", "--for", "SCRAPER_CONTACT"),
 }
 
 
@@ -132,6 +133,25 @@ def test_the_live_network_is_not_polled_too_often(refused, monkeypatch):
     monkeypatch.setenv("LOCAL_STACK_POLL_INTERVAL_S", "5")
 
     assert "POLL_INTERVAL_S is under 60" in refused("up")
+
+
+def test_the_live_network_is_recorded_with_a_contact_and_at_most_once_a_minute(
+    refused, monkeypatch, tmp_path
+):
+    path = tmp_path / "air.jsonl.xz"
+
+    assert "SCRAPER_CONTACT is not set" in refused("record", str(path))
+    monkeypatch.setenv("SCRAPER_CONTACT", "air@example.org")
+    assert "at most once a minute" in refused("record", str(path), "--every", "59")
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("duration", ["0", "5x", "-1", "1.5h", "m"])
+def test_a_duration_that_is_none_is_refused_with_an_example(tmp_path, duration):
+    result = invoked("record", str(tmp_path / "air.jsonl.xz"), "--for", duration)
+
+    assert result.exit_code == 2
+    assert "give for example 90s, 30m, 2h or 1d" in result.output
 
 
 def test_a_recording_needs_no_contact(monkeypatch):

@@ -5,7 +5,7 @@ import json
 import pytest
 from prometheus_client import CollectorRegistry
 
-from benchmarks.whole_network import POSITIONS, RECORDS, FixedSource, payload_of
+from benchmarks.whole_network import FixedSource, payloads_of
 from contracts.topics import READINGS_RAW
 from runtime.clock import SystemClock
 from runtime.memory_log import MemoryLog, MemoryPublisher
@@ -31,7 +31,7 @@ def client(valkey):
 
 
 def test_every_position_of_a_whole_network_has_a_place_in_the_first_poll(client):
-    log, cache, payload = MemoryLog(), RedisPlaceCache(client), payload_of(RECORDS)
+    log, cache, payload = MemoryLog(), RedisPlaceCache(client), payloads_of()[0]
     poller = Poller(
         FixedSource(payload),
         MemoryPublisher(log),
@@ -44,6 +44,7 @@ def test_every_position_of_a_whole_network_has_a_place_in_the_first_poll(client)
     poller.poll()
     places = [json.loads(body)["place"] for body in log.values(READINGS_RAW.name)]
 
-    assert len(places) == RECORDS
+    assert len(places) == len(json.loads(payload)) > 47_000
     assert all(place and place["country"] and place["city"] and place["geohash"] for place in places)
-    assert len(cache.known(positions_in([payload]))) == POSITIONS
+    positions = positions_in([payload])
+    assert len(cache.known(positions)) == len(positions) > 11_000
