@@ -91,8 +91,9 @@ def test_what_is_no_answer_is_never_a_place(server, nominatim, body):
         nominatim.place_of(ABERDEEN)
 
 
-@pytest.mark.parametrize("wanted", ["7", formatdate(time.time() + 60, usegmt=True)])
-def test_a_wish_for_a_pause_is_handed_on(server, nominatim, wanted):
+@pytest.mark.parametrize("is_date", [False, True], ids=["seconds", "a date"])
+def test_a_wish_for_a_pause_is_handed_on(server, nominatim, is_date):
+    wanted = formatdate(time.time() + 60, usegmt=True) if is_date else "7"
     server.status, server.headers = 429, {"Retry-After": wanted}
     with pytest.raises(AskedToWaitError) as asked:
         nominatim.place_of(ABERDEEN)
