@@ -1,12 +1,19 @@
 """Cities by the hour, as text: sensors, mean, median, air quality indices, the ten highest and lowest."""
 
+from contracts.air_quality_indices import NOWCAST_HOURS
 from contracts.topics import PLACE_RANKS_1H, PLACES_1H
 from flink_jobs.connectors import Connectors
 from flink_jobs.sql.aggregate import HOUR_MIN, MICRO, epoch_s, utc
+from flink_jobs.sql.indices import (
+    european_level_sql,
+    index_measure_case,
+    us_sub_index_sql,
+    with_nowcast_sql,
+)
 from flink_jobs.sql.text import Step, minutes, table
 
 RANKS = 10
-NOWCAST_HOURS = 12
+_MEANS = tuple(f"mean_{age}" for age in range(NOWCAST_HOURS))  # of the last hours, the newest first
 
 _PLACE_COLUMNS = (
     "place_key STRING",
@@ -53,6 +60,7 @@ def steps() -> tuple[Step, ...]:
         Step("outdoor_hours", _OUTDOOR_HOURS),
         Step("place_hours", _PLACE_HOURS),
         Step("recent_place_hours", _recent_place_hours()),
+        Step("indexed_place_hours", with_nowcast_sql("recent_place_hours", hours=_MEANS)),
     )
 
 
@@ -85,7 +93,7 @@ def _recent_place_hours() -> str:
     """
     age = f"TIMESTAMPDIFF(HOUR, closed_at, {utc('window_end')})"
     hours = ",\n  ".join(
-        f"MAX(CASE WHEN {age} = {n} THEN mean END) AS mean_{n}" for n in range(NOWCAST_HOURS)
+        f"MAX(CASE WHEN {age} = {n} THEN mean END) AS {column}" for n, column in enumerate(_MEANS)
     )
     newest = ", ".join(
         f"MAX(CASE WHEN {age} = 0 THEN {column} END) AS {column}" for column in ("sensors", "median")
@@ -102,10 +110,14 @@ GROUP BY country, city, measure, window_start, window_end
 def _insert_places() -> str:
     starts_at = f"{utc('window_end')} - {minutes(HOUR_MIN)}"
     return f"""
-INSERT INTO places (event_time, place_key, country, city, measure, starts_at_s, sensors, mean, median)
+INSERT INTO places (event_time, place_key, country, city, measure, starts_at_s, sensors, mean, median,
+  european_aqi, nowcast, us_aqi)
 SELECT {starts_at}, CONCAT(country, '/', city), country, city, measure, {epoch_s(starts_at)},
-  sensors, mean_0, median
-FROM recent_place_hours
+  sensors, mean_0, median,
+  {index_measure_case(lambda name: european_level_sql(name, "mean_0"))},
+  nowcast,
+  {index_measure_case(lambda name: us_sub_index_sql(name, "nowcast"))}
+FROM indexed_place_hours
 WHERE mean_0 IS NOT NULL
 """.strip()
 
