@@ -167,14 +167,14 @@ def replay(
 ) -> None:
     """Put readings that are in the log through a job again: the same keys and times, so nothing doubles.
 
-    Stopped with Ctrl-C or killed, the same command goes on where it was.
+    Stopped with Ctrl-C or killed, the same command begins again; what comes twice is equal.
     """
     from luftstrom import commands
 
     if since >= until:
         raise typer.BadParameter("--from is not before --to: there is nothing to replay")
     if not commands.replay_log(door, job, (since, until), disorder_min=disorder_min, version=version):
-        screen.show_line("not finished; the same command goes on from here")
+        screen.show_line("not finished; the same command begins again, and what comes twice is equal")
         raise typer.Exit(1)
     screen.show_line("replayed")
 

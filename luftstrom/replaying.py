@@ -32,7 +32,7 @@ Tell = Callable[[str], None]
 
 
 def replayed(replay: Replay, settings: Settings, *, on_progress: Progress, tell: Tell) -> bool:
-    """Run the replay beside the running stack; False where it was stopped or failed, and may go on later."""
+    """Run the replay beside the running stack; False where it was stopped or failed."""
     # What Flink does is told by the bar; what goes wrong is not.
     configure_logs("luftstrom", level="WARNING")
     if replay.version is not None:
