@@ -1,78 +1,95 @@
-"""One poll of the whole network, beside a straightforward client that does the same.
+"""One poll of the whole network, beside a straightforward client that does the same, in one run.
 
 `python -m benchmarks.whole_network [records]`; 48,000 by default, the five minutes of the live feed.
-Both read the same payload, publish to the same broker of their own and remember in the same Valkey.
-CPU is that of the client's process alone, all its threads; each client runs in a process of its own.
+Each client is a process of its own that asks the recording server over HTTP, publishes to one Kafka and
+remembers in one Valkey. CPU and memory are of the whole process, from start to end.
 """
 
 import json
-import multiprocessing
-import resource
+import os
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urljoin
 
 import kafka
-import redis
-import reverse_geocode
-from prometheus_client import CollectorRegistry
+import requests
+from kafka.structs import TopicPartition
 
+from contracts.errors import UnavailableError
 from contracts.topics import READINGS_RAW, TOPICS
+from local_stack.ports import free_ports
 from local_stack.provisioning import create_topics
 from local_stack.recording_server.network import WHOLE_NETWORK_RECORDS, Network
+from local_stack.recording_server.server import DATA_PATH
 from local_stack.recording_server.timeline import WINDOW_S, Timeline
 from local_stack.recordings import Recording
-from local_stack.single import running_kafka, running_valkey
-from runtime.clock import SystemClock
-from runtime.kafka_log import KafkaPublisher
-from runtime.redis_client import connect_redis
-from scraper.lease import Lease
-from scraper.memory import Memory
-from scraper.metrics import Metrics
-from scraper.places import Places
-from scraper.polling import Poller, Rules
-from scraper.shared_memory import SharedMemory
+from local_stack.settings import LOOPBACK
+from local_stack.single import Server, running_kafka, running_valkey
 
+ROOT = Path(__file__).parents[1]
 RECORDING = "aberdeen-2019-05-12"  # whose sensors are cloned
+STRAIGHTFORWARD, OURS = "benchmarks.straightforward", "scraper"
+LIMIT_S = 300.0
 MIB = 1024 * 1024
 
-Client = Callable[[bytes, str, str], None]
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Where the clients find what they need."""
+
+    feed_url: str
+    bootstrap_servers: str
+    redis_url: str
 
 
-class FixedSource:
-    """Gives one payload each time it is asked."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of one client on the window of this number."""
 
-    origin = None
+    name: str
+    module: str
+    window: int
 
-    def __init__(self, payload: bytes) -> None:
-        self._payload = payload
 
-    def fetch(self) -> bytes:
-        """The payload."""
-        return self._payload
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one run took, and how many records it left in Kafka."""
 
-    def accept(self) -> None:
-        """Nothing to remember."""
+    cpu_s: float
+    peak_mib: float
+    wall_s: float
+    records: int
+
+
+# One after the other, on the same servers; the two clients know nothing of each other.
+RUNS = (
+    Run("straightforward, all new", STRAIGHTFORWARD, 0),
+    Run("Luftstrom, the first poll ever", OURS, 0),
+    Run("Luftstrom, all new", OURS, 1),
+    Run("Luftstrom, all published before", OURS, 1),
+)
 
 
 def main(records: int) -> None:
-    """Make the payloads, run the clients, print a table."""
-    payloads = payloads_of(records)
-    print(f"payload: about {records:,} records, {len(payloads[0]) / MIB:.1f} MiB")
-    print(f"{'client':<34}{'CPU s':>8}{'wall s':>8}{'peak MiB':>10}")
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "kafka").mkdir()
-        (Path(folder) / "valkey").mkdir()
-        with (
-            running_kafka(Path(folder) / "kafka") as broker,
-            running_valkey(Path(folder) / "valkey") as valkey,
-        ):
-            create_topics(broker.bootstrap_servers, TOPICS, lambda _line: None)
-            for name, client, poll in CLIENTS:
-                figures = _measured(client, payloads[poll], broker.bootstrap_servers, valkey.url)
-                print(f"{name:<34}{figures[0]:8.2f}{figures[1]:8.2f}{figures[2]:10.0f}")
+    """Make the windows, run the clients, print a table."""
+    windows = payloads_of(records)
+    print(f"a window: about {records:,} records, {len(windows[0]) / MIB:.1f} MiB")
+    print(f"{'client':<34}{'CPU s':>8}{'times less':>12}{'peak MiB':>10}{'wall s':>8}{'in Kafka':>10}")
+    with tempfile.TemporaryDirectory() as folder, _running_servers(Path(folder)) as servers:
+        straightforward_cpu_s = None
+        for run in RUNS:
+            figures = _measured(run.module, windows[run.window], servers)
+            straightforward_cpu_s = straightforward_cpu_s or figures.cpu_s
+            print(
+                f"{run.name:<34}{figures.cpu_s:8.2f}{straightforward_cpu_s / figures.cpu_s:12.1f}"
+                f"{figures.peak_mib:10.0f}{figures.wall_s:8.2f}{figures.records:10,}"
+            )
 
 
 def payloads_of(records: int = WHOLE_NETWORK_RECORDS) -> list[bytes]:
@@ -82,68 +99,79 @@ def payloads_of(records: int = WHOLE_NETWORK_RECORDS) -> list[bytes]:
     return [b"[" + b",".join(network.window(now_s - age_s)) + b"]" for age_s in (WINDOW_S, 0)]
 
 
-def luftstrom(payload: bytes, bootstrap_servers: str, redis_url: str) -> None:
-    """Our poll."""
-    _poller(payload, bootstrap_servers, redis_url).poll()
+@contextmanager
+def _running_servers(folder: Path) -> Iterator[Servers]:
+    for name in ("kafka", "valkey"):
+        (folder / name).mkdir()
+    with (
+        running_kafka(folder / "kafka") as broker,
+        running_valkey(folder / "valkey") as valkey,
+        _running_feed(folder) as feed_url,
+    ):
+        create_topics(broker.bootstrap_servers, TOPICS, lambda _line: None)
+        yield Servers(feed_url, broker.bootstrap_servers, valkey.url)
 
 
-def straightforward(payload: bytes, bootstrap_servers: str, redis_url: str) -> None:
-    """What one writes first: json, one look-up, one geocode, one produce a record."""
-    client = redis.Redis.from_url(redis_url)
-    producer = kafka.KafkaProducer(
-        bootstrap_servers=bootstrap_servers, value_serializer=lambda record: json.dumps(record).encode()
+@contextmanager
+def _running_feed(folder: Path) -> Iterator[str]:
+    (port,) = free_ports(1)
+    url = f"http://{LOOPBACK}:{port}{DATA_PATH}"
+    module = [sys.executable, "-m", "local_stack.recording_server"]
+    command = [*module, "--recording", RECORDING, "--port", str(port)]
+    server = Server(command, log=folder / "feed.log", require=lambda: _require_feed(url))
+    server.start()
+    try:
+        yield url
+    finally:
+        server.stop()
+
+
+def _require_feed(url: str) -> None:
+    try:
+        requests.get(urljoin(url, "/readyz"), timeout=LIMIT_S)
+    except requests.ConnectionError as error:
+        raise UnavailableError(f"no recording server at {url}: {error}") from error
+
+
+def _measured(module: str, window: bytes, servers: Servers) -> Figures:
+    """The figures of one process of the client, which is served this window."""
+    inject_url = urljoin(servers.feed_url, "/recording/inject?mode=replace")
+    requests.post(inject_url, data=window, timeout=LIMIT_S).raise_for_status()
+    before, began_s = _records(servers), time.monotonic()
+    ended = subprocess.run(
+        [sys.executable, "-m", "benchmarks.measured", module, *_arguments(module, servers)],
+        cwd=ROOT,
+        env={**os.environ, **_environment(servers)},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
     )
-    for record in json.loads(payload):
-        if client.set(f"seen:{record['id']}", 1, nx=True, ex=900):
-            location = record["location"]
-            position = (float(location["latitude"]), float(location["longitude"]))
-            record["place"] = reverse_geocode.get(position)
-            producer.send(READINGS_RAW.name, record, key=str(record["sensor"]["id"]).encode())
-    producer.flush()
-    producer.close()
+    wall_s = time.monotonic() - began_s
+    if ended.returncode:
+        raise RuntimeError(f"{module} failed: {ended.stderr}")
+    return Figures(**json.loads(ended.stdout), wall_s=wall_s, records=_records(servers) - before)
 
 
-# One after the other, on the same broker and Valkey: name, client, number of the poll it gets.
-CLIENTS: tuple[tuple[str, Client, int], ...] = (
-    ("straightforward, all new", straightforward, 0),
-    ("Luftstrom, all new, sensors too", luftstrom, 0),
-    ("Luftstrom, all new", luftstrom, 1),
-    ("Luftstrom, all published before", luftstrom, 1),
-)
+def _arguments(module: str, servers: Servers) -> list[str]:
+    if module == OURS:
+        return []
+    return [servers.feed_url, servers.bootstrap_servers, servers.redis_url]
 
 
-def _poller(payload: bytes, bootstrap_servers: str, redis_url: str) -> Poller:
-    client, clock, metrics = connect_redis(redis_url), SystemClock(), Metrics(CollectorRegistry())
-    lease = Lease(client, holder="benchmark", seconds=60.0, kept_s=0.0, clock=clock, metrics=metrics)
-    return Poller(
-        FixedSource(payload),
-        KafkaPublisher(bootstrap_servers, client_id="benchmark"),
-        SharedMemory(Memory(client), lease, metrics),
-        places=Places(),
-        clock=clock,
-        metrics=metrics,
-        rules=Rules(future_s_max=300.0),
-    )
+def _environment(servers: Servers) -> dict[str, str]:
+    return {
+        "SCRAPER_SOURCE_URL": servers.feed_url,
+        "SCRAPER_KAFKA_BOOTSTRAP_SERVERS": servers.bootstrap_servers,
+        "SCRAPER_REDIS_URL": servers.redis_url,
+    }
 
 
-def _measured(
-    client: Client, payload: bytes, bootstrap_servers: str, redis_url: str
-) -> tuple[float, float, float]:
-    """CPU seconds, wall seconds and peak MiB of one run in a fresh process, imports left out of the times."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_run, args=(client, payload, bootstrap_servers, redis_url, theirs))
-    process.start()
-    figures: tuple[float, float, float] = ours.recv()
-    process.join()
-    return figures
-
-
-def _run(client: Client, payload: bytes, bootstrap_servers: str, redis_url: str, answer: object) -> None:
-    cpu_s, wall_s = time.process_time(), time.monotonic()
-    client(payload, bootstrap_servers, redis_url)
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    answer.send((time.process_time() - cpu_s, time.monotonic() - wall_s, peak_mib))  # type: ignore[attr-defined]
+def _records(servers: Servers) -> int:
+    """How many readings are in Kafka."""
+    partitions = [TopicPartition(READINGS_RAW.name, number) for number in range(READINGS_RAW.partitions)]
+    with closing(kafka.KafkaConsumer(bootstrap_servers=servers.bootstrap_servers)) as consumer:
+        return sum(consumer.end_offsets(partitions).values())
 
 
 if __name__ == "__main__":

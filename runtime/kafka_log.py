@@ -1,7 +1,6 @@
 """The log on Kafka, by kafka-python."""
 
 import socket
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +18,8 @@ log = structlog.get_logger()
 DELIVERY_TIMEOUT_MS = 15 * 60 * 1000
 LINGER_MS = 20
 BATCH_BYTES = 256 * 1024
+# kafka-python itself takes whatever it is given, and its reports take as much again.
+UNFLUSHED_BYTES_MAX = 8 * 1024 * 1024
 FETCH_BYTES = 8 * 1024 * 1024
 SESSION_TIMEOUT_MS = 9_000
 RECONNECT_CAP_MS = 2_000
@@ -38,21 +39,29 @@ class KafkaPublisher:
 
     def __init__(self, bootstrap_servers: str, *, client_id: str) -> None:
         self._bootstrap_servers, self._client_id = bootstrap_servers, client_id
-        self._delivery = _Delivery()
+        # The delivery reports since the last flush, and the bytes of what they are about.
+        self._reports: list[Any] = []
+        self._unflushed_bytes = 0
         self._producer: Any = self._connect()
 
     def publish(self, topic: str, value: bytes, *, key: str | None, timestamp_ms: int) -> None:
-        """Hand one record over; raises UnavailableError where the broker cannot be reached in time."""
+        """Hand one record over; raises UnavailableError where the broker cannot be reached in time.
+
+        Waits for what was handed over before, where that is more than `UNFLUSHED_BYTES_MAX`.
+        """
         if self._producer is None:
             self._producer = self._connect()
+        if self._unflushed_bytes > UNFLUSHED_BYTES_MAX:
+            self.flush()
         try:
-            future = self._producer.send(
+            report = self._producer.send(
                 topic, value=value, key=key.encode() if key is not None else None, timestamp_ms=timestamp_ms
             )
         except KafkaError as error:
             self._give_up()
             raise UnavailableError(f"Kafka did not take a record of {topic}: {error!r}") from error
-        self._delivery.expect(future)
+        self._reports.append(report)
+        self._unflushed_bytes += len(value)
 
     def flush(self, timeout_s: float | None = None) -> None:
         """Wait for every delivery report; raises UnavailableError where one is missing or bad."""
@@ -63,11 +72,13 @@ class KafkaPublisher:
         except KafkaError as error:
             self._give_up()
             raise UnavailableError(f"Kafka did not acknowledge everything: {error!r}") from error
-        missing, first_error = self._delivery.missing()
+        missing = [report for report in self._reports if not report.succeeded()]
         if missing:
             self._give_up()
-            raise UnavailableError(f"Kafka did not acknowledge {missing} records: {first_error!r}")
-        self._delivery = _Delivery()
+            raise UnavailableError(
+                f"Kafka did not acknowledge {len(missing)} records: {missing[0].exception!r}"
+            )
+        self._reports, self._unflushed_bytes = [], 0
 
     def close(self) -> None:
         """Drop what is not flushed and let go of the connection."""
@@ -76,7 +87,7 @@ class KafkaPublisher:
 
     def _give_up(self) -> None:
         self._producer.close(timeout=0)
-        self._producer, self._delivery = None, _Delivery()
+        self._producer, self._reports, self._unflushed_bytes = None, [], 0
 
     def _connect(self) -> Any:
         return _connected(
@@ -94,35 +105,6 @@ class KafkaPublisher:
             ),
             self._bootstrap_servers,
         )
-
-
-class _Delivery:
-    """The delivery reports of what was handed to one producer; they come from its own thread."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._expected = 0
-        self._delivered = 0
-        self._first_error: BaseException | None = None
-
-    def expect(self, future: Any) -> None:
-        """Wait for one more report."""
-        self._expected += 1
-        future.add_callback(self._count)
-        future.add_errback(self._remember)
-
-    def missing(self) -> tuple[int, BaseException | None]:
-        """How many reports are missing or bad, and the first bad one."""
-        with self._lock:
-            return self._expected - self._delivered, self._first_error
-
-    def _count(self, _metadata: object) -> None:
-        with self._lock:
-            self._delivered += 1
-
-    def _remember(self, error: BaseException) -> None:
-        with self._lock:
-            self._first_error = self._first_error or error
 
 
 class KafkaRecordSource:

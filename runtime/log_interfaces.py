@@ -24,7 +24,10 @@ class Publisher(Protocol):
     """Writes records; a record counts as written only after `flush`."""
 
     def publish(self, topic: str, value: bytes, *, key: str | None, timestamp_ms: int) -> None:
-        """Hand one record over; it may still be on its way."""
+        """Hand one record over; it may still be on its way.
+
+        May wait for those before it, and then raise UnavailableError as `flush` does.
+        """
         ...
 
     def flush(self, timeout_s: float | None = None) -> None:

@@ -1,6 +1,7 @@
 """`python -m scraper [--every]`: one poll, or one after the other until told to stop."""
 
 import argparse
+import gc
 import os
 import threading
 from contextlib import ExitStack
@@ -67,6 +68,7 @@ def main() -> None:
             metrics.polls.labels("failed").inc()
             log.error("scraper_not_started", error=str(error))  # noqa: TRY400 - the message says it all
             raise SystemExit(1) from None
+        gc.freeze()  # what is loaded by now stays, and need not be looked through in each poll
         if is_endless:
             poll_for_ever(poller, settings, health, stopping)
         elif not poll_once(poller, settings, stopping):

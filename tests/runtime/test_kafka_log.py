@@ -9,6 +9,7 @@ from contracts.dead_letters import DeadLetter
 from contracts.errors import UnavailableError
 from contracts.topics import DEAD_LETTERS, Topic
 from local_stack.provisioning import create_topics
+from runtime import kafka_log
 from runtime.kafka_log import KafkaPublisher, KafkaRecordSource
 from runtime.memory_log import MemoryLog, MemoryPublisher, MemoryRecordSource
 
@@ -173,5 +174,19 @@ def test_a_record_that_the_broker_refuses_is_told_at_the_flush(kafka):
         with pytest.raises(UnavailableError, match="1 records"):
             publisher.flush()
         publish(publisher, house, b"in time")
+    finally:
+        publisher.close()
+
+
+@pytest.mark.integration
+def test_no_more_is_handed_over_than_may_wait_for_the_broker(kafka, monkeypatch):
+    monkeypatch.setattr(kafka_log, "UNFLUSHED_BYTES_MAX", 1_000)
+    house = KafkaHouse(kafka.bootstrap_servers)
+    publisher = house.publisher()
+    tomorrow_ms = int((time.time() + 86_400) * 1000)
+    try:
+        publisher.publish(house.topic, b"early" * 201, key=None, timestamp_ms=tomorrow_ms)
+        with pytest.raises(UnavailableError, match="1 records"):  # which only a report can tell
+            publisher.publish(house.topic, b"in time", key=None, timestamp_ms=1_767_225_600_000)
     finally:
         publisher.close()

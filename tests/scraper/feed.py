@@ -20,3 +20,18 @@ def a_record(number=1, **changes):
 
 def payload_of(*records):
     return json.dumps(list(records)).encode()
+
+
+class FixedSource:
+    """Gives one payload each time it is asked."""
+
+    origin = None
+
+    def __init__(self, payload):
+        self.payload = payload
+
+    def fetch(self):
+        return self.payload
+
+    def accept(self):
+        pass

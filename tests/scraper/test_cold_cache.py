@@ -1,12 +1,16 @@
-"""The first poll of a whole network, nothing known: every position has a place."""
+"""The first poll of a whole network, nothing known: all have their places, and a small machine bears it."""
 
 import json
+import subprocess
+import sys
+import time
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from benchmarks.whole_network import FixedSource, payloads_of
+from benchmarks.whole_network import payloads_of
 from contracts.topics import READINGS_RAW
+from local_stack.recording_server.timeline import WINDOW_S
 from runtime.clock import SystemClock
 from runtime.memory_log import MemoryLog, MemoryPublisher
 from runtime.redis_client import connect_redis
@@ -17,9 +21,13 @@ from scraper.places import Places
 from scraper.polling import Poller, Rules
 from scraper.shared_memory import SharedMemory
 from scraper.warming import positions_in
+from tests.scraper.feed import FixedSource
+from tests.scraper.processes import LIMIT_S, events_of, playing
 from tests.scraper.scripted_lease import ScriptedLease
 
 pytestmark = pytest.mark.integration
+
+MIB = 1024 * 1024
 
 
 @pytest.fixture
@@ -48,3 +56,19 @@ def test_every_position_of_a_whole_network_has_a_place_in_the_first_poll(client)
     assert all(place and place["country"] and place["city"] and place["geohash"] for place in places)
     positions = positions_in([payload])
     assert len(cache.known(positions)) == len(positions) > 11_000
+
+
+def test_the_first_poll_of_a_whole_network_takes_at_most_250_megabytes(environment):
+    with playing("--network", "--starts-at", str(int(time.time()) - WINDOW_S)) as feed:
+        ended = subprocess.run(
+            [sys.executable, "-m", "benchmarks.measured", "scraper"],
+            env={**environment, "SCRAPER_SOURCE_URL": feed},
+            capture_output=True,
+            text=True,
+            timeout=4 * LIMIT_S,
+            check=True,
+        )
+    (summary,) = [event for event in events_of(ended.stderr) if event["event"] == "poll_done"]
+
+    assert summary["published"] == summary["fetched"] > 47_000
+    assert json.loads(ended.stdout)["peak_mib"] * MIB < 250e6

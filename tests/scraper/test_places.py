@@ -1,10 +1,8 @@
 """A position has a place at once, without any network."""
 
-import sys
-from types import SimpleNamespace
-
 from contracts.places import PlaceOrigin
 from scraper import places as places_module
+from scraper.gazetteer import City
 from scraper.places import Places
 
 ABERDEEN, STUTTGART, NULL_ISLAND = (57.13, -2.086), (48.78, 9.18), (0.5, 0.5)
@@ -26,9 +24,7 @@ def test_more_is_known_of_a_place_than_a_reading_carries():
 
 
 def test_britain_is_gb_whatever_the_gazetteer_calls_it(monkeypatch):
-    found = [{"country_code": "uk", "city": "Aberdeen"}]
-    gazetteer = SimpleNamespace(search=lambda _positions: found)
-    monkeypatch.setitem(sys.modules, "reverse_geocode", gazetteer)
+    monkeypatch.setattr(places_module, "nearest_cities", lambda _positions: [City("uk", "Aberdeen")])
     (place,) = Places().of([ABERDEEN])
 
     assert place.country == "GB"

@@ -163,6 +163,16 @@ def test_a_restarted_scraper_knows_what_was_published(house):
     assert house.published() == [1, 2, 3]
 
 
+def test_known_readings_ask_for_no_place(house, monkeypatch):
+    house.poll(records(1, 2))
+    house.restart()
+    asked = []
+    monkeypatch.setattr(Places, "of", lambda _places, positions: asked.extend(positions) or [])
+
+    assert house.poll(records(1, 2)).totals["repeated"] == 2
+    assert asked == []
+
+
 def test_a_reading_twice_in_one_payload_is_published_once(house):
     summary = house.poll(records(1, 1, 1))
 

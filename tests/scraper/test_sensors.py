@@ -1,10 +1,9 @@
 """What changed with the sensors: each change once, and none from what is old or repeated."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from contracts.sensors import SensorChange
 from scraper import sensors as sensors_module

@@ -8,7 +8,7 @@ import pytest
 from kafka.structs import TopicPartition
 from prometheus_client import CollectorRegistry
 
-from benchmarks.whole_network import FixedSource, payloads_of
+from benchmarks.whole_network import payloads_of
 from contracts.sensors import SensorChange
 from contracts.topics import SENSORS, TOPICS
 from local_stack.provisioning import create_topics
@@ -21,6 +21,7 @@ from scraper.place_cache import RedisPlaceCache
 from scraper.places import Places
 from scraper.polling import Poller, Rules
 from scraper.shared_memory import SharedMemory
+from tests.scraper.feed import FixedSource
 from tests.scraper.scripted_lease import ScriptedLease
 
 pytestmark = pytest.mark.integration
