@@ -25,7 +25,8 @@ class DeadLetter(msgspec.Struct, frozen=True):
     """One thing set aside.
 
     `source_topic`, `source_partition` and `source_offset` say where it was read;
-    they are None where it never reached a topic (the scraper's own input).
+    they are None where it never reached a topic (the scraper's own input); `door` is then the one that
+    refused it, None for the live one.
     `original` is base64 in JSON; longer originals are cut, and `original_size` (bytes) tells the whole.
     """
 
@@ -36,6 +37,7 @@ class DeadLetter(msgspec.Struct, frozen=True):
     source_offset: int | None = None
     sensor_id: int | None = None
     original_size: int | None = None
+    door: str | None = None
 
 
 def dead_letter(
@@ -44,6 +46,7 @@ def dead_letter(
     *,
     source: tuple[str, int, int] | None = None,
     sensor_id: int | None = None,
+    door: str | None = None,
 ) -> DeadLetter:
     """A dead letter of `original`, cut to `ORIGINAL_BYTES_MAX`; `source` is topic, partition, offset."""
     topic, partition, offset = source or (None, None, None)
@@ -55,4 +58,5 @@ def dead_letter(
         source_offset=offset,
         sensor_id=sensor_id,
         original_size=len(original),
+        door=door,
     )

@@ -81,6 +81,9 @@ READINGS_ARCHIVE: Topic[RawReading] = Topic(
     retention_bytes=4 * GIB,
 )
 
+# One way in each; its counts in Redis, a replay and a letter's `door` are named by it.
+DOORS: dict[str, Topic[RawReading]] = {"live": READINGS_RAW, "archive": READINGS_ARCHIVE}
+
 
 def _measure_topic(measure_name: str) -> Topic[MeasureValue]:
     encode, decode = _json_codec(MeasureValue)

@@ -12,6 +12,7 @@ from functools import partial
 import structlog
 
 from contracts.errors import UnavailableError
+from contracts.topics import DOORS
 from flink_jobs import process, replay
 from flink_jobs.environment import planner_configuration, table_environment
 from flink_jobs.generation import begin_generation, current_generation
@@ -69,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         what.add_parser(job, help=job.about).set_defaults(job=job.value)
     again = what.add_parser(REPLAY, help="a job over what is in the log already, to its end")
     again.add_argument("--job", choices=[job.value for job in Job], default=Job.ALL.value)
-    again.add_argument("--door", choices=list(replay.DOORS), default="archive")
+    again.add_argument("--door", choices=list(DOORS), default="archive")
     again.add_argument("--from-s", type=int, required=True, help="Unix seconds: readings from this time on")
     again.add_argument("--to-s", type=int, required=True, help="Unix seconds: readings from before it")
     again.add_argument("--disorder-min", type=int, help="minutes that a reading may stand behind later ones")

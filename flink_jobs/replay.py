@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from contracts.topics import READINGS_ARCHIVE, READINGS_RAW
+from contracts.topics import DOORS
 from flink_jobs import process
 from flink_jobs.connectors import KafkaConnectors
 from flink_jobs.job import Job, build
@@ -21,7 +21,6 @@ from flink_jobs.sql.timing import Period
 if TYPE_CHECKING:
     from pyflink.table import StatementSet, TableEnvironment
 
-DOORS = {"live": READINGS_RAW, "archive": READINGS_ARCHIVE}
 # Live readings come in the order of their times but for some minutes; an archive comes day by day.
 DISORDER_MIN = {"live": 15, "archive": 2 * 24 * 60}
 

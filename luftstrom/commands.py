@@ -1,9 +1,9 @@
 """What the commands do; how it looks is in `screen`."""
 
-from contextlib import closing
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 
-from contracts.dead_letters import DeadLetter
 from contracts.errors import UnavailableError
 from contracts.places import DetailedPlace
 from flink_jobs.generation import Generation, begin_generation, current_generation
@@ -19,18 +19,26 @@ from luftstrom import screen
 from luftstrom.air import latest_air
 from luftstrom.connections import connections
 from luftstrom.demo import play_history, settled
+from luftstrom.letters import Choice, Letter, Listed, letter_of_id, listed, read_letters
 from luftstrom.overview import Overview, Row, collector_lag, freshness_s, group_lag
 from luftstrom.reconciliation import Reconciliation
+from luftstrom.reinjecting import Report, reinjected
 from luftstrom.replaying import replayed
+from runtime.clock import SystemClock
+from runtime.kafka_log import KafkaPublisher
+from runtime.kafka_reader import KafkaLogReader
 from runtime.settings import environment_name, read_settings
 from scraper.backfill import lines_of
 from scraper.place_cache import RedisPlaceCache
 from scraper.places import Places
+from scraper.reinjection import Surroundings, only_one
 from scraper.sensor_community_source import SensorCommunitySource
 from scraper.settings import Settings as ScraperSettings
 from scraper.warming import positions_in, warm
 
 DEMO_RECORDING = "aberdeen-2019-05-12"
+# Fewer are read at once: a bar would only flash by.
+MANY_LETTERS = 50_000
 
 
 def start(recording: str | None) -> None:
@@ -69,10 +77,45 @@ def reconciliation_now() -> Reconciliation:
         return connected.ledger.reconciliation()
 
 
-def dead_letters_now() -> list[DeadLetter]:
-    """Every dead letter there is."""
-    with connections(_settings_of_running_stack()) as connected:
-        return list(connected.ledger.dead_letters())
+def letters_listed(choice: Choice, *, limit: int, is_quiet: bool) -> Listed:
+    """The chosen dead letters: counted, and the newest of them."""
+    reader = KafkaLogReader(_settings_of_running_stack().kafka_address)
+    if is_quiet:
+        return listed(read_letters(reader), choice, limit=limit)
+    with screen.progress_bar("read", unit="letters", least=MANY_LETTERS) as bar:
+        return listed(read_letters(reader, bar.update), choice, limit=limit)
+
+
+def letter_now(letter_id: str) -> Letter:
+    """One dead letter, as it lies in the log."""
+    return letter_of_id(KafkaLogReader(_settings_of_running_stack().kafka_address), letter_id)
+
+
+def reinject_letters(wanted: Choice | Sequence[str], *, is_dry_run: bool) -> Report:
+    """Put refused records through the scraper's door again: the chosen letters, or those of the ids."""
+    settings = _settings_of_running_stack()
+    reader = KafkaLogReader(settings.kafka_address)
+    with ExitStack() as opened:
+        client = opened.enter_context(connections(settings)).redis_client
+        publisher = opened.enter_context(
+            closing(KafkaPublisher(settings.kafka_address, client_id="reinject"))
+        )
+        if not is_dry_run:
+            opened.enter_context(only_one(client))
+        bar = opened.enter_context(screen.progress_bar("read", unit="letters", least=MANY_LETTERS))
+        letters = (
+            filter(wanted.takes, read_letters(reader, bar.update))
+            if isinstance(wanted, Choice)
+            else [letter_of_id(reader, each) for each in dict.fromkeys(wanted)]
+        )
+        around = Surroundings(
+            client=client,
+            reader=reader,
+            publisher=publisher,
+            places=Places(RedisPlaceCache(client)),
+            clock=SystemClock(),
+        )
+        return reinjected(letters, around, is_dry_run=is_dry_run)
 
 
 def place_of(latitude: float, longitude: float) -> DetailedPlace:

@@ -11,9 +11,9 @@ from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
-from contracts.topics import TOPICS, Topic
+from contracts.topics import DOORS, TOPICS, Topic
 from flink_jobs import replay as flink_replay
-from flink_jobs.replay import DOORS, Replay
+from flink_jobs.replay import Replay
 from flink_jobs.settings import Settings as FlinkSettings
 from local_stack.install import install
 from local_stack.ports import free_ports

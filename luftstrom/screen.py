@@ -11,7 +11,6 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from contracts.dead_letters import DeadLetter
 from contracts.measures import MEASURES
 from contracts.places import DetailedPlace
 from luftstrom.air import PlaceAir
@@ -46,14 +45,16 @@ def show_line(message: str) -> None:
 class Bar:
     """The progress of one piece of work: a bar on a terminal, a few lines elsewhere."""
 
-    def __init__(self, label: str, progress: Progress, task: TaskID) -> None:
-        self._label, self._progress, self._task = label, progress, task
+    def __init__(self, label: str, progress: Progress, task: TaskID, least: int = 0) -> None:
+        self._label, self._progress, self._task, self._least = label, progress, task, least
         self._step = 0
 
     def update(self, done: int, total: int) -> None:
         """`done` of `total` is done."""
+        if total < self._least:
+            return
         if out.is_terminal:
-            self._progress.update(self._task, completed=done, total=total)
+            self._progress.update(self._task, completed=done, total=total, visible=True)
             return
         step = done * STEPS_WITHOUT_TERMINAL // max(total, 1)
         if step > self._step:
@@ -62,8 +63,8 @@ class Bar:
 
 
 @contextmanager
-def progress_bar(label: str, *, unit: str) -> Iterator[Bar]:
-    """Show a bar while the block runs; `unit` is what is counted."""
+def progress_bar(label: str, *, unit: str, least: int = 0) -> Iterator[Bar]:
+    """Show a bar while the block runs; `unit` is what is counted; of less than `least` nothing is told."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -72,7 +73,7 @@ def progress_bar(label: str, *, unit: str) -> Iterator[Bar]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=out, disable=not out.is_terminal) as progress:
-        yield Bar(label, progress, progress.add_task(label, total=None))
+        yield Bar(label, progress, progress.add_task(label, total=None, visible=not least), least)
 
 
 def show_status(overview: "Overview") -> None:
@@ -90,7 +91,7 @@ def show_status(overview: "Overview") -> None:
             _duration(row.uptime_s),
             str(row.restarts),
             "" if row.lag is None else f"{row.lag:,}",
-            _shown((row.last_error or "")[:TEXT_MAX]),
+            shown((row.last_error or "")[:TEXT_MAX]),
         )
     out.print(table)
     total = sum(row.pss_bytes or 0 for row in overview.rows)
@@ -112,7 +113,7 @@ def show_air(places: Sequence[PlaceAir]) -> None:
     for place in places[:PLACES_SHOWN]:
         values = (place.value_by_measure.get(measure.name) for measure in measures)
         table.add_row(
-            _shown(", ".join(part for part in (place.city, place.country) if part) or "unknown place"),
+            shown(", ".join(part for part in (place.city, place.country) if part) or "unknown place"),
             str(place.sensors),
             *("" if value is None else f"{value:.1f}" for value in values),
         )
@@ -189,29 +190,7 @@ def show_backfill(outcome: "Outcome", *, seconds: float) -> None:
         soft_wrap=True,
     )
     for problem in outcome.problems:
-        err.print(f"[bold red]problem:[/] {_shown(problem)}", soft_wrap=True)
-
-
-def show_dead_letters(letters: Sequence[DeadLetter], *, limit: int) -> None:
-    """The newest letters, and how many there are of each reason."""
-    table = Table("reason", "read from", "sensor", "original")
-    for letter in letters[-limit:]:
-        sensor = "" if letter.sensor_id is None else str(letter.sensor_id)
-        table.add_row(_shown(letter.reason), _shown(_source(letter)), sensor, _shown(_text(letter)))
-    out.print(table)
-    counts = Counter(letter.reason for letter in letters)
-    show_line(", ".join(f"{reason} {count:,}" for reason, count in counts.most_common()) or "no dead letters")
-
-
-def dead_letter_as_json(letter: DeadLetter) -> dict[str, Any]:
-    """The same for programs; bytes that are no text are replaced."""
-    return {
-        "reason": letter.reason,
-        "source": _source(letter),
-        "sensor_id": letter.sensor_id,
-        "original": letter.original.decode(errors="replace"),
-        "original_size": letter.original_size,
-    }
+        err.print(f"[bold red]problem:[/] {shown(problem)}", soft_wrap=True)
 
 
 def _reasons(totals: Mapping[str, int]) -> str:
@@ -224,20 +203,14 @@ def _reasons(totals: Mapping[str, int]) -> str:
     return f" ({', '.join(reasons)})" if reasons else ""
 
 
-def _source(letter: DeadLetter) -> str:
-    if letter.source_topic is None:
-        return "the scraper's feed"
-    return f"{letter.source_topic}/{letter.source_partition}@{letter.source_offset}"
+def printable(text: str) -> str:
+    """Foreign text without control characters, on one line."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
-def _text(letter: DeadLetter) -> str:
-    text = letter.original[: 2 * TEXT_MAX].decode(errors="replace")
-    return text if len(text) <= TEXT_MAX else text[:TEXT_MAX] + "…"
-
-
-def _shown(text: str) -> str:
-    """Foreign text as it may go to a terminal: no markup, no control characters, one line."""
-    return escape("".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text))
+def shown(text: str) -> str:
+    """Foreign text as it may go to a terminal: printable, and no markup."""
+    return escape(printable(text))
 
 
 def _mark(closes: bool) -> str:

@@ -1,6 +1,6 @@
 """What the rooms ask of the log, so that a room can be tested without a broker."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 
@@ -18,6 +18,9 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes | None
     timestamp_ms: int
+
+
+Progress = Callable[[int, int], None]  # done, of how many
 
 
 class Publisher(Protocol):
@@ -74,4 +77,22 @@ class RecordSource(Protocol):
 
     def close(self) -> None:
         """Leave the group."""
+        ...
+
+
+class LogReader(Protocol):
+    """Reads a topic as it lies there now, in no group, committed transactions only."""
+
+    def records(
+        self, topic: str, *, since_ms: int | None = None, on_progress: Progress | None = None
+    ) -> Iterator[tuple[Partition, Record]]:
+        """Every record up to the end that the topic has now, each partition in order; little in memory.
+
+        With `since_ms` each partition begins at its first record that is dated then or later.
+        Raises UnavailableError where the broker does not answer, or nothing comes for long.
+        """
+        ...
+
+    def record(self, partition: Partition, offset: int) -> Record | None:
+        """One record; None where there is none at the offset."""
         ...

@@ -1,10 +1,10 @@
 """The log in memory: the twin of `kafka_log` for unit tests, held to the same tests."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from contracts.errors import UnavailableError
-from runtime.log_interfaces import Partition, Record
+from runtime.log_interfaces import Partition, Progress, Record
 
 
 class MemoryLog:
@@ -101,3 +101,30 @@ class MemoryRecordSource:
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+
+class MemoryLogReader:
+    """A LogReader on a MemoryLog."""
+
+    def __init__(self, memory_log: MemoryLog) -> None:
+        self._log = memory_log
+
+    def records(
+        self, topic: str, *, since_ms: int | None = None, on_progress: Progress | None = None
+    ) -> Iterator[tuple[Partition, Record]]:
+        """Every record that the topic has now."""
+        self._log.require_available()
+        partition = Partition(topic, 0)
+        records = list(self._log.records[partition])
+        dated = (n for n, each in enumerate(records) if since_ms is None or each.timestamp_ms >= since_ms)
+        start = next(dated, len(records))
+        for number, record in enumerate(records[start:], start=1):
+            yield partition, record
+            if on_progress is not None:
+                on_progress(number, len(records) - start)
+
+    def record(self, partition: Partition, offset: int) -> Record | None:
+        """One record; None where there is none at the offset."""
+        self._log.require_available()
+        records = self._log.records[partition]
+        return records[offset] if 0 <= offset < len(records) else None

@@ -113,7 +113,7 @@ class Memory:
                 return False
             pipe.multi()
             pipe.set(PUBLISHED_KEY, published.packed(), ex=REMEMBERED_S * 2)
-            _add(pipe, "live", totals)
+            count(pipe, "live", totals)
             pipe.hset(key, MARK, mark)
             try:
                 pipe.execute()
@@ -140,7 +140,7 @@ class Memory:
         """Remember how far the back-fill is and add to the totals of the archive door, both or neither."""
         with redis_errors(), self._client.pipeline(transaction=True) as pipe:
             pipe.set(_position_key(name), position)
-            _add(pipe, "archive", totals)
+            count(pipe, "archive", totals)
             pipe.execute()
 
 
@@ -153,7 +153,8 @@ def _position_key(name: str) -> str:
     return f"scraper:backfill:{name}"
 
 
-def _add(pipe: "redis.client.Pipeline", door: str, totals: Totals) -> None:
-    for name, count in totals.items():
-        if count:
-            pipe.hincrby(totals_key(door), name, count)
+def count(pipe: "redis.client.Pipeline", door: str, totals: Totals) -> None:
+    """Add to the totals of a door, in the transaction of `pipe`."""
+    for name, number in totals.items():
+        if number:
+            pipe.hincrby(totals_key(door), name, number)

@@ -1,8 +1,13 @@
 """Real servers for the tests: one of each a run, on free ports, in temporary folders."""
 
+import hypothesis
 import pytest
 
 from local_stack.single import running_influxd, running_kafka, running_valkey
+
+# A busy machine is no fault of the code.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from contracts.dead_letters import DeadLetter
 from contracts.errors import BadInputError
-from contracts.topics import READINGS_ARCHIVE
+from contracts.topics import DOORS
 from runtime.clock import Clock, SystemClock
 from runtime.log_interfaces import Publisher
 from scraper.memory import Memory, Totals
@@ -14,6 +16,7 @@ from scraper.places import Places
 from scraper.publishing import places_of, publish_letters, publish_readings, totals_of
 from scraper.selection import Selection
 
+DOOR = "archive"
 CHUNK_RECORDS = 5_000
 # How many records back a repeat is noticed; in an archive it is the next row or a few rows away.
 REPEAT_RECORDS = 20_000
@@ -65,8 +68,9 @@ class ArchiveDoor:
     def _publish(self, chunk: "_Chunk") -> dict[str, int]:
         now_s = self.clock.now_s()
         taken = self._taken(chunk.readings)
-        publish_readings(taken, READINGS_ARCHIVE, self.publisher, self.places, now_s=now_s)
-        publish_letters(chunk.letters, self.publisher, now_s=now_s)
+        publish_readings(taken, DOORS[DOOR], self.publisher, self.places, now_s=now_s)
+        letters = [replace(letter, door=DOOR) for letter in chunk.letters]
+        publish_letters(letters, self.publisher, now_s=now_s)
         self.publisher.flush()
         left_out = len(chunk.readings) - len(taken)
         return totals_of(published=taken, repeated=chunk.repeated, refused=chunk.letters, left_out=left_out)

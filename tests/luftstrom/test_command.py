@@ -8,12 +8,15 @@ from typer.testing import CliRunner
 
 from contracts.dead_letters import Reason, dead_letter
 from contracts.errors import UnavailableError
+from contracts.topics import DEAD_LETTERS
 from local_stack import stack
 from local_stack.settings import Settings
 from local_stack.supervision import leftovers
 from luftstrom import commands, history
 from luftstrom.__main__ import app, main
 from luftstrom.reconciliation import Door, Reconciliation
+from luftstrom.reinjecting import Report
+from runtime.memory_log import MemoryLog, MemoryLogReader
 from scraper.backfill.running import Outcome
 
 ABOUT_BY_COMMAND = {
@@ -31,10 +34,23 @@ ABOUT_BY_COMMAND = {
         "Exit code 1",
     ),
     "reconcile": ("Compare what came in with what is stored", "--json"),
-    "dead-letters": ("what was set aside", "--reason", "--limit", "--json"),
     "replay": ("through a job again", "--from", "--version", "Ctrl-C"),
     "upgrade": ("Begin the Flink job anew", "--force"),
     "record": ("Record the live feed into a file", "--every", "--for", "SCRAPER_CONTACT"),
+}
+ABOUT_BY_LETTER_COMMAND = {
+    "list": (
+        "what was set aside",
+        "--reason",
+        "--since",
+        "--until",
+        "--source",
+        "--sensor",
+        "--limit",
+        "--json",
+    ),
+    "show": ("all of one letter", "--raw"),
+    "reinject": ("through its door again", "--dry-run", "--yes", "luftstrom replay"),
 }
 
 
@@ -88,6 +104,15 @@ def test_every_command_has_help_that_says_what_it_does(command):
         assert text in result.output
 
 
+@pytest.mark.parametrize("command", ABOUT_BY_LETTER_COMMAND)
+def test_every_command_of_dead_letters_has_help_that_says_what_it_does(command):
+    result = invoked("dead-letters", command, "--help")
+
+    assert result.exit_code == 0
+    for text in ABOUT_BY_LETTER_COMMAND[command]:
+        assert text in result.output
+
+
 def test_a_status_without_a_stack_says_that_nothing_runs():
     result = invoked("status")
 
@@ -110,9 +135,12 @@ def test_down_without_a_stack_says_so_and_is_no_error():
     assert result.output == "nothing was running\n"
 
 
-@pytest.mark.parametrize("command", ["reconcile", "dead-letters"])
+@pytest.mark.parametrize(
+    "command",
+    ["reconcile", "dead-letters list", "dead-letters show 0:1", "dead-letters reinject 0:1"],
+)
 def test_a_question_to_a_stack_that_does_not_run_names_the_remedy(refused, settings, command):
-    said = refused(command)
+    said = refused(*command.split())
 
     assert f"no stack of {settings.data_dir} runs" in said
     assert "luftstrom up" in said
@@ -174,11 +202,11 @@ def test_an_unknown_recording_is_refused_with_the_known_ones_before_anything_is_
     assert not settings.data_dir.exists()
 
 
-@pytest.mark.parametrize("command", ["up", "down", "status", "demo", "reconcile", "dead-letters"])
+@pytest.mark.parametrize("command", ["up", "down", "status", "demo", "reconcile", "dead-letters list"])
 def test_a_wrong_setting_is_named(refused, monkeypatch, command):
     monkeypatch.setenv("LOCAL_STACK_KAFKA_PORT", "abc")
 
-    assert "LOCAL_STACK_KAFKA_PORT is wrong" in refused(command)
+    assert "LOCAL_STACK_KAFKA_PORT is wrong" in refused(*command.split())
 
 
 def test_an_error_is_one_message_without_a_traceback(refused, monkeypatch):
@@ -191,18 +219,90 @@ def test_an_error_is_one_message_without_a_traceback(refused, monkeypatch):
 
 
 def test_a_limit_of_no_dead_letters_is_refused():
-    result = invoked("dead-letters", "--limit", "0")
+    result = invoked("dead-letters", "list", "--limit", "0")
 
     assert result.exit_code == 2
     assert "--limit" in result.output
 
 
-def test_dead_letters_of_one_reason_are_chosen(monkeypatch):
-    letters = [dead_letter(Reason.NOT_JSON, b"{"), dead_letter(Reason.NOT_A_NUMBER, b"abc")]
-    monkeypatch.setattr(commands, "dead_letters_now", lambda: letters)
-    result = invoked("dead-letters", "--reason", "not_a_number", "--json")
+@pytest.fixture
+def letters(monkeypatch):
+    """A stack whose log holds two letters."""
+    log = MemoryLog()
+    for letter in (dead_letter(Reason.NOT_JSON, b"{\xff"), dead_letter(Reason.NOT_A_NUMBER, b"abc")):
+        log.append(DEAD_LETTERS.name, DEAD_LETTERS.encode(letter), key=None, timestamp_ms=1_767_225_600_000)
+    monkeypatch.setattr(stack, "is_running", lambda _settings: True)
+    monkeypatch.setattr(commands, "KafkaLogReader", lambda _address: MemoryLogReader(log))
 
-    assert [letter["original"] for letter in json.loads(result.output)] == ["abc"]
+
+def test_dead_letters_of_one_reason_are_chosen(letters):
+    read = json.loads(invoked("dead-letters", "list", "--reason", "not_a_number", "--json").output)
+
+    assert [letter["original"] for letter in read["newest"]] == ["abc"]
+    assert read["count_by_reason"] == {"not_a_number": 1}
+
+
+def test_dead_letters_are_chosen_by_their_age(letters):
+    counts = [
+        json.loads(invoked("dead-letters", "list", option, "2026-01-01T00:00:01", "--json").output)
+        for option in ("--since", "--until")
+    ]
+
+    assert [sum(each["count_by_reason"].values()) for each in counts] == [0, 2]
+
+
+def test_dead_letters_are_listed_for_people(letters):
+    shown = invoked("dead-letters", "list").output
+
+    assert shown.startswith("not_json 1, not_a_number 1\n")
+    assert "0:1" in shown
+
+
+def test_the_bytes_of_a_letter_are_written_as_they_are(letters):
+    assert invoked("dead-letters", "show", "0:0", "--raw").stdout_bytes == b"{\xff"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--reason", "nonsense"), "not_a_number"),
+        (("--source", "nonsense"), "readings-raw-v1"),
+        (("--since", "yesterday"), "2h, 3d"),
+    ],
+)
+def test_a_choice_that_can_mean_nothing_is_refused(refused, options, said):
+    assert said in refused("dead-letters", "list", *options)
+
+
+@pytest.mark.parametrize("arguments", [(), ("0:1", "--reason", "not_json")])
+def test_letters_to_reinject_are_named_or_chosen(arguments):
+    result = invoked("dead-letters", "reinject", *arguments)
+
+    assert result.exit_code == 2
+    assert "name letters, or choose them" in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "answer", "is_dry_by_run"),
+    [
+        (("--dry-run",), "", [True]),
+        (("--dry-run", "--yes"), "", [True]),
+        ((), "n\n", [True]),
+        ((), "y\n", [True, False]),
+        (("--yes",), "", [False]),
+    ],
+)
+def test_letters_are_reinjected_only_where_somebody_says_so(monkeypatch, options, answer, is_dry_by_run):
+    runs = []
+
+    def reinject(_wanted, *, is_dry_run):
+        runs.append(is_dry_run)
+        return Report()
+
+    monkeypatch.setattr(commands, "reinject_letters", reinject)
+    CliRunner().invoke(app, ["dead-letters", "reinject", "0:1", *options], input=answer)
+
+    assert runs == is_dry_by_run
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from contracts.dead_letters import Reason, dead_letter
-from luftstrom.ledger import is_value_of_published_reading
+from luftstrom.ledger import is_set_aside
 from luftstrom.reconciliation import Door, Reconciliation
 
 DOOR = Door(fetched=10, published=7, repeated=2, refused=1, values_published=20, values_ignored=3)
@@ -54,4 +54,23 @@ def test_counters_that_were_never_written_are_zero():
     ],
 )
 def test_only_values_of_published_readings_count_as_set_aside(reason, source, is_counted):
-    assert is_value_of_published_reading(dead_letter(reason, b"x", source=source)) is is_counted
+    assert is_set_aside(dead_letter(reason, b"x", source=source)) is is_counted
+
+
+@pytest.mark.parametrize(
+    ("original", "is_counted"),
+    [
+        (b'{"value":"1.5","value_type":"P1"}', False),  # the table of measures has learned it
+        (b'{"value":"nan","value_type":"P1"}', True),
+        (b'{"value":"","value_type":"P1"}', True),
+        (b'{"value":null,"value_type":"P1"}', True),
+        (b'{"value":"1.5","value_type":"ozone"}', True),
+        (b'{"value":"1.5","value_type":null}', True),
+        (b'{"value":"1.5","value_type":["P1"]}', True),
+        (b"\xff", True),
+    ],
+)
+def test_a_value_of_a_measure_that_is_known_now_is_on_the_way_to_a_replay(original, is_counted):
+    letter = dead_letter(Reason.UNKNOWN_MEASURE, original, source=("readings-raw-v1", 0, 1))
+
+    assert is_set_aside(letter) is is_counted

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from contracts.dead_letters import DeadLetter, Reason, dead_letter
 from luftstrom import screen
 from luftstrom.air import PlaceAir
 from luftstrom.overview import Overview, Row
@@ -168,54 +167,6 @@ def test_a_reconciliation_as_json_parses():
     assert read["values"]["set_aside"] == {"not_a_number": 1}
 
 
-def test_no_dead_letters_are_said_to_be_none(printed):
-    screen.show_dead_letters([], limit=20)
-
-    assert "no dead letters" in printed()
-
-
-def test_the_newest_dead_letters_are_shown_and_all_are_counted(printed):
-    letters = [dead_letter(Reason.NOT_JSON, f"letter {number:04}".encode()) for number in range(5_000)]
-    screen.show_dead_letters(letters, limit=2)
-
-    shown = printed()
-    assert "letter 4998" in shown
-    assert "letter 4999" in shown
-    assert "letter 4997" not in shown
-    assert "not_json 5,000" in shown
-
-
-@pytest.mark.parametrize(
-    "original",
-    [b"", b"\xff\xfe\x00", MARKUP.encode(), b"two\nlines", b"x" * 100_000, ESCAPE_SEQUENCE.encode()],
-)
-def test_any_bytes_of_a_dead_letter_are_shown_on_one_line_and_do_nothing_to_the_terminal(printed, original):
-    letter = dead_letter(Reason.NOT_A_NUMBER, original, source=("readings-raw-v1", 3, 77), sensor_id=0)
-    screen.show_dead_letters([letter], limit=20)
-
-    shown = printed()
-    (line,) = (line for line in shown.splitlines() if "readings-raw-v1/3@77" in line)
-    assert line.split("│")[3].strip() == "0"
-    assert not {"\x1b", "\x00"} & set(shown)
-    if original == MARKUP.encode():
-        assert MARKUP in line
-
-
-def test_a_reason_that_we_do_not_know_is_no_markup(printed):
-    screen.show_dead_letters([DeadLetter(reason=MARKUP, original=b"x")], limit=1)
-
-    assert printed().count(MARKUP) == 2
-
-
-def test_a_dead_letter_as_json_parses_with_what_is_no_text_replaced():
-    letter = dead_letter(Reason.UNDECODABLE, b"\xffair", sensor_id=7)
-    read = json.loads(json.dumps(screen.dead_letter_as_json(letter)))
-
-    assert read["original"] == "\N{REPLACEMENT CHARACTER}air"
-    assert read["original_size"] == 4
-    assert read["source"] == "the scraper's feed"
-
-
 def test_a_long_message_is_one_line_where_there_is_no_terminal(capsys, monkeypatch):
     monkeypatch.setattr(screen, "err", Console(stderr=True, highlight=False, width=40))
     path = "/a/very/long/path" * 10
@@ -248,3 +199,10 @@ def test_a_back_fill_shows_its_counts_with_reasons_and_what_was_wrong(printed, m
     assert "1,234 read = 1,230 published + 1 repeated + 3 refused (not_a_reading 3) + 0 left out" in shown.out
     assert "2 read, 1 were done before, 1 problems; 2.0 s, 617 readings/s" in shown.out
     assert f"problem: {MARKUP}" in shown.err
+
+
+def test_of_little_work_no_progress_is_told(printed):
+    with screen.progress_bar("read", unit="letters", least=100) as bar:
+        bar.update(99, 99)
+
+    assert printed() == ""

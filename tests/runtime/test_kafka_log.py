@@ -11,7 +11,9 @@ from contracts.topics import DEAD_LETTERS, Topic
 from local_stack.provisioning import create_topics
 from runtime import kafka_log
 from runtime.kafka_log import KafkaPublisher, KafkaRecordSource
-from runtime.memory_log import MemoryLog, MemoryPublisher, MemoryRecordSource
+from runtime.kafka_reader import KafkaLogReader
+from runtime.log_interfaces import Partition
+from runtime.memory_log import MemoryLog, MemoryLogReader, MemoryPublisher, MemoryRecordSource
 
 LIMIT_S = 30.0
 
@@ -26,6 +28,9 @@ class MemoryHouse:
 
     def source(self, group="readers"):
         return MemoryRecordSource(self.log, topics=[self.topic], group_id=group)
+
+    def reader(self):
+        return MemoryLogReader(self.log)
 
 
 class KafkaHouse:
@@ -45,6 +50,9 @@ class KafkaHouse:
         return KafkaRecordSource(
             self.bootstrap_servers, topics=[self.topic], group_id=f"{group}-{self.topic}", client_id="test"
         )
+
+    def reader(self):
+        return KafkaLogReader(self.bootstrap_servers)
 
 
 @pytest.fixture(params=["twin", pytest.param("real", marks=pytest.mark.integration)])
@@ -156,8 +164,49 @@ def test_the_lag_is_what_is_not_polled_yet(house, publisher, a_source):
     assert source.lag() == 2
 
 
+def test_a_reader_reads_a_topic_to_the_end_it_has(house, publisher):
+    publish(publisher, house, *[str(number).encode() for number in range(2_000)])
+    progress = []
+    read = list(
+        house.reader().records(house.topic, on_progress=lambda done, total: progress.append((done, total)))
+    )
+
+    assert [(partition, record.offset, record.value) for partition, record in read] == [
+        ((house.topic, 0), number, str(number).encode()) for number in range(2_000)
+    ]
+    assert progress[-1] == (2_000, 2_000)
+
+
+def test_a_reader_begins_where_it_is_told(house, publisher):
+    for at_ms in (1_000, 3_000, 2_000, 4_000):
+        publisher.publish(house.topic, str(at_ms).encode(), key=None, timestamp_ms=at_ms)
+        publisher.flush()
+
+    assert values(house.reader().records(house.topic, since_ms=2_000)) == [b"3000", b"2000", b"4000"]
+    assert values(house.reader().records(house.topic, since_ms=5_000)) == []
+
+
+def test_a_reader_of_a_topic_without_records_has_none(house):
+    assert list(house.reader().records(house.topic)) == []
+
+
+def test_a_reader_finds_one_record(house, publisher):
+    publish(publisher, house, b"one", b"two", b"three")
+
+    assert house.reader().record(Partition(house.topic, 0), 1).value == b"two"
+
+
+@pytest.mark.parametrize("offset", [-1, 3])
+def test_a_reader_finds_no_record_where_there_is_none(house, publisher, offset):
+    publish(publisher, house, b"one", b"two", b"three")
+
+    assert house.reader().record(Partition(house.topic, 0), offset) is None
+
+
 @pytest.mark.integration
 def test_without_a_broker_it_is_unavailable():
+    with pytest.raises(UnavailableError, match="127.0.0.1:1"):
+        list(KafkaLogReader("127.0.0.1:1").records("x"))
     with pytest.raises(UnavailableError, match="127.0.0.1:1"):
         KafkaPublisher("127.0.0.1:1", client_id="test")
     with pytest.raises(UnavailableError, match="127.0.0.1:1"):

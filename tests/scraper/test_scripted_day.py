@@ -25,9 +25,10 @@ from local_stack.recording_server.server import DATA_PATH, RecordingServer
 from local_stack.recording_server.service import Service
 from local_stack.recording_server.timeline import Timeline, window
 from local_stack.recordings import Recording
-from luftstrom.ledger import read_dead_letters
+from luftstrom.letters import read_letters
 from runtime.clock import SettableClock
 from runtime.kafka_log import KafkaPublisher
+from runtime.kafka_reader import KafkaLogReader
 from runtime.redis_client import connect_redis
 from scraper.lease import Lease
 from scraper.memory import Memory
@@ -153,7 +154,7 @@ def ids_of_the_day():
 
 
 def reasons_of_letters(kafka):
-    return Counter(letter.reason for letter in read_dead_letters(kafka.bootstrap_servers))
+    return Counter(each.content.reason for each in read_letters(KafkaLogReader(kafka.bootstrap_servers)))
 
 
 @pytest.fixture(scope="module")

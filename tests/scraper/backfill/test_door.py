@@ -5,7 +5,7 @@ import json
 import pytest
 
 from contracts.errors import BadInputError, UnavailableError
-from contracts.topics import READINGS_ARCHIVE, SENSORS
+from contracts.topics import DEAD_LETTERS, READINGS_ARCHIVE, SENSORS
 from scraper.backfill import door as door_module
 from scraper.backfill import records_of
 from tests.scraper.feed import a_record
@@ -91,6 +91,13 @@ def test_a_bad_line_is_a_dead_letter_and_costs_no_other(house):
     assert published(house) == [0, 1]
     assert house.totals()["refused"] == 2
     assert house.letters() == [("not_json", b"{broken"), ("not_a_reading", b'{"id": 7}')]
+
+
+def test_a_dead_letter_tells_by_which_door_it_came(house):
+    take(house, [b"{broken"])
+
+    (letter,) = map(DEAD_LETTERS.decode, house.log.values(DEAD_LETTERS.name))
+    assert letter.door == "archive"
 
 
 def test_what_comes_before_a_damage_is_safe_before_it_is_told(house):
