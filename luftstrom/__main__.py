@@ -12,6 +12,7 @@ import typer
 from contracts.errors import BadInputError, UnavailableError
 from luftstrom import screen
 from luftstrom.durations import duration_s
+from luftstrom.transactions_cli import transactions_app
 from runtime.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -325,6 +326,7 @@ places_app = typer.Typer(
     no_args_is_help=True, help="Places of positions: look one up, see or forget what is kept."
 )
 app.add_typer(places_app, name="places")
+app.add_typer(transactions_app, name="transactions")
 
 
 @places_app.command(context_settings={"ignore_unknown_options": True})  # a longitude may be negative

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 
-from contracts.errors import UnavailableError
+from contracts.errors import BadInputError, UnavailableError
 from contracts.places import DetailedPlace
 from flink_jobs.generation import Generation, begin_generation, current_generation
 from flink_jobs.job import Job
@@ -24,6 +24,7 @@ from luftstrom.overview import Overview, Row, collector_lag, freshness_s, group_
 from luftstrom.reconciliation import Reconciliation
 from luftstrom.reinjecting import Report, reinjected
 from luftstrom.replaying import replayed
+from luftstrom.transactions import Transaction, abort, open_transactions
 from runtime.clock import SystemClock
 from runtime.kafka_log import KafkaPublisher
 from runtime.kafka_reader import KafkaLogReader
@@ -36,6 +37,8 @@ from scraper.sensor_community_source import SensorCommunitySource
 from scraper.settings import Settings as ScraperSettings
 from scraper.warming import positions_in, warm
 
+HANGING_AFTER_S = 60.0
+HANGING_AFTER_CHECKPOINTS = 4
 DEMO_RECORDING = "aberdeen-2019-05-12"
 # Fewer are read at once: a bar would only flash by.
 MANY_LETTERS = 50_000
@@ -207,6 +210,42 @@ def replay_log(
     wanted = Replay(Job(job), door, Period(from_s, to_s), disorder_min or DISORDER_MIN[door], version)
     with screen.progress_bar(f"replaying {door}", unit="messages") as bar:
         return replayed(wanted, settings, on_progress=bar.update, tell=screen.show_line)
+
+
+def transactions_now(hanging_after_s: float | None) -> list[Transaction]:
+    """Every open transaction; one hangs after so many seconds, or a fitting default."""
+    return open_transactions(_kafka_address(), hanging_after_s=_hanging_after_s(hanging_after_s))
+
+
+def transactions_to_abort(name: str | None, hanging_after_s: float | None) -> list[Transaction]:
+    """The open transaction of that name, or all that hang; raises BadInputError where none has the name."""
+    found = transactions_now(hanging_after_s)
+    if name is None:
+        return [each for each in found if each.is_hanging]
+    named = [each for each in found if each.name == name]
+    if not named:
+        known = ", ".join(each.name for each in found) or "none is open"
+        raise BadInputError("no such transaction", f"{name}. Open are: {known}")
+    return named
+
+
+def abort_transactions(chosen: list[Transaction]) -> None:
+    """End them one by one, and say what was done."""
+    for each in chosen:
+        abort(_kafka_address(), each)
+        held = sum(part.records for part in each.held)
+        screen.show_line(f"aborted {each.name}: {held:,} records in {len(each.held)} partitions go on")
+
+
+def _kafka_address() -> str:
+    """Of the broker that is named, or of the stack that runs."""
+    return read_settings(Settings).kafka_bootstrap_servers or _settings_of_running_stack().kafka_address
+
+
+def _hanging_after_s(given_s: float | None) -> float:
+    """A running job ends its transaction at each checkpoint; a starting one takes its time."""
+    checkpoints_s = HANGING_AFTER_CHECKPOINTS * read_settings(Settings).checkpoint_interval_s
+    return max(HANGING_AFTER_S, checkpoints_s) if given_s is None else given_s
 
 
 def _settings_of_running_stack() -> Settings:

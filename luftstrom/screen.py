@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -18,6 +19,7 @@ from luftstrom.reconciliation import Reconciliation
 
 if TYPE_CHECKING:
     from luftstrom.overview import Overview
+    from luftstrom.transactions import Transaction
     from scraper.backfill.running import Outcome
 
 WIDTH_WITHOUT_TERMINAL = 120
@@ -134,6 +136,28 @@ def place_as_json(place: DetailedPlace) -> dict[str, Any]:
     return {name: getattr(place, name) for name in place.__struct_fields__}
 
 
+def show_transactions(transactions: Sequence["Transaction"]) -> None:
+    """A row a partition that a transaction holds back."""
+    table = Table("topic", "partition", "producer", "transactional id", "state", "open since", "holds back")
+    for each in transactions:
+        name, state = shown(each.transactional_id or ""), each.state or "no coordinator knows it"
+        shown_state = f"[bold red]hanging[/] {state}" if each.is_hanging else state
+        for held in each.held:
+            table.add_row(
+                shown(held.topic),
+                str(held.partition),
+                str(each.producer_id),
+                name,
+                shown_state,
+                _moment(each.open_since_s),
+                f"{held.records:,}",
+            )
+    if transactions:
+        out.print(table)
+    hanging = sum(each.is_hanging for each in transactions)
+    show_line(f"{len(transactions)} open, {hanging} of them hanging")
+
+
 def show_reconciliation(reconciliation: Reconciliation) -> None:
     """Counts by stage, then the two sums."""
     table = Table("measure", "stored values", title="What is in the store")
@@ -215,6 +239,11 @@ def shown(text: str) -> str:
 
 def _mark(closes: bool) -> str:
     return "[bold green]✓[/]" if closes else "[bold red]✗[/]"
+
+
+def _moment(second: float | None) -> str:
+    """A Unix second as UTC."""
+    return "" if second is None else f"{datetime.fromtimestamp(second, UTC):%Y-%m-%d %H:%M:%S}Z"
 
 
 def _duration(seconds: float | None) -> str:
