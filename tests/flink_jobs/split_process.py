@@ -15,9 +15,15 @@ import psutil
 from kafka.admin import KafkaAdminClient, NewTopic
 
 from contracts.topics import DEAD_LETTERS, MEASURE_TOPICS, READINGS_ARCHIVE, READINGS_RAW, TOPICS
+from flink_jobs.java_process import GATEWAY_PORT
 
 ROOT = Path(__file__).parents[2]
 START_TIMEOUT_S = 90.0
+
+
+def own_environment():
+    """Ours without the gateway of our own Java: with one, a job is handed over to it."""
+    return {name: value for name, value in os.environ.items() if name != GATEWAY_PORT}
 
 
 def a_free_port():
@@ -57,7 +63,7 @@ class SplitProcess:
         self._state_dir = state_dir
         self._log = state_dir.with_suffix(".log")
         self.rest_port, self.metrics_port = a_free_port(), a_free_port()
-        self._env = os.environ | {
+        self._env = own_environment() | {
             "FLINK_JOBS_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
             "FLINK_JOBS_STATE_DIR": str(state_dir),
             "FLINK_JOBS_CONNECTOR_JARS_DIR": str(connector_jars_dir),

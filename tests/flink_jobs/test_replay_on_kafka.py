@@ -16,7 +16,7 @@ from kafka.structs import TopicPartition
 from contracts.topics import AGGREGATE_TOPICS, MEASURE_TOPICS, READINGS_ARCHIVE, TOPICS
 from local_stack.ports import free_ports
 from local_stack.provisioning import create_topics
-from tests.flink_jobs.split_process import ROOT, wait_until
+from tests.flink_jobs.split_process import ROOT, own_environment, wait_until
 
 pytestmark = [pytest.mark.flink, pytest.mark.integration]
 
@@ -64,7 +64,7 @@ class ReplayProcess:
     def __init__(self, bootstrap_servers, *, state_dir, connector_jars_dir, cache_dir, prefix):
         rest_port, metrics_port = free_ports(2)
         self.state_dir, self.process, self.log = state_dir, None, state_dir / "log"
-        self._env = os.environ | {
+        self._env = own_environment() | {
             "FLINK_JOBS_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
             "FLINK_JOBS_STATE_DIR": str(state_dir),
             "FLINK_JOBS_CONNECTOR_JARS_DIR": str(connector_jars_dir),
