@@ -158,7 +158,10 @@ def test_children_get_little_of_our_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("A_SECRET_OF_OURS", "1")
     program = a_program("collector", environment={"COLLECTOR_METRICS_PORT": "1"})
     with supervised(tmp_path, program) as (_, supervisor):
-        given = psutil.Process(pid_of(supervisor, "collector")).environ()
+        process = psutil.Process(pid_of(supervisor, "collector"))
+        # Between fork and exec it still has the supervisor's.
+        wait_until(lambda: "COLLECTOR_METRICS_PORT" in process.environ())
+        given = process.environ()
 
     assert "A_SECRET_OF_OURS" not in given
     assert given["COLLECTOR_METRICS_PORT"] == "1"
