@@ -149,6 +149,18 @@ def test_a_wrong_token_or_bucket_is_refused(influx, lines):
 
 
 @pytest.mark.integration
+def test_a_token_that_was_rotated_is_taken_anew(influx, measurement):
+    points = InfluxPoints(influx)
+    store = InfluxPointStore(
+        url=influx.url, org=ORG, bucket=LIVE_BUCKET, token="ended", token_now=lambda: influx.write_token
+    )
+    with closing(store):
+        store.write([f"{measurement},s=1 a=1.0 {NOW_S}"])
+
+    assert points.fields(f"{measurement},s=1", NOW_S) == {"a": 1.0}
+
+
+@pytest.mark.integration
 @hypothesis_settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
