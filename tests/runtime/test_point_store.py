@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from contracts.errors import UnavailableError
 from contracts.measure_values import MeasureValue
 from contracts.measures import MEASURE_BY_NAME
-from contracts.stored import LIVE_BUCKET, LIVE_RETENTION_S, ORG, measure_line
+from contracts.points import value_lines
+from contracts.stored import LIVE_BUCKET, LIVE_RETENTION_S, ORG
 from runtime.influx_store import InfluxPointStore, InfluxReader
 from runtime.memory_store import MemoryPointStore
 from runtime.store_interface import WriteRefusedError
@@ -176,7 +177,8 @@ def test_any_finite_float_and_any_tag_come_back(influx, cities, value):
         for i, city in enumerate(cities)
     ]
 
-    points.store.write([measure_line(message, MEASURE_BY_NAME["pm10"]) for message in messages])
+    lines = value_lines(MEASURE_BY_NAME["pm10"])
+    points.store.write([line for message in messages for line in lines(message)])
 
     query = f"SELECT pm10_ug_m3 FROM air WHERE sensor_type = '{kind}' GROUP BY sensor_id, city"
     rows = points.reader.query(LIVE_BUCKET, query)
@@ -186,7 +188,7 @@ def test_any_finite_float_and_any_tag_come_back(influx, cities, value):
 
 
 def _kept(city):
-    """What `contracts.stored` says it keeps: no outer space, no backslash, no line breaks."""
+    """What `contracts.line_protocol` says it keeps: no outer space, no backslash, no line breaks."""
     return re.sub(r"[\n\r\t]", " ", city.strip().replace("\\", "/"))
 
 
