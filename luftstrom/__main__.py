@@ -11,6 +11,7 @@ import typer
 
 from contracts.errors import BadInputError, UnavailableError
 from luftstrom import screen
+from luftstrom.air_cli import export, query, stations
 from luftstrom.durations import duration_s
 from luftstrom.reconcile_cli import reconcile
 from luftstrom.tokens_cli import tokens_app
@@ -28,7 +29,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-app.command()(reconcile)
+for command in (query, export, stations, reconcile):
+    app.command()(command)
 
 DAY = "%Y-%m-%d"
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]

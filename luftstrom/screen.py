@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from luftstrom.overview import Overview
     from luftstrom.tokens import HeldToken
     from luftstrom.transactions import Transaction
+    from luftstrom.windows import Window
     from scraper.backfill.running import Outcome
 
 WIDTH_WITHOUT_TERMINAL = 120
@@ -200,6 +201,27 @@ def show_reconciliation(reconciliation: Reconciliation) -> None:
         f"{_mark(reconciliation.on_the_way == 0)}",
         soft_wrap=True,
     )
+
+
+def show_windows(windows: Sequence["Window"]) -> None:
+    """A row a window, then each place where the arithmetic does not close."""
+    stages = ("fetched", "published", "values", "split", "dead", "late", "written", "stored")
+    table = Table("window", *stages, "", title="By the time of observation, UTC")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for window in windows:
+        mark = _mark(window.closes) if window.is_settled else "not over yet"
+        counts = (f"{getattr(window, stage):,}" for stage in stages)
+        table.add_row(_moment(window.starts_at_s), *counts, mark)
+    out.print(table)
+    show_line(
+        "values of published = split + dead there; split = written; written = stored + dead there. "
+        "fetched = published + refused; readings that came twice are not in the log."
+    )
+    for window in windows:
+        for stage, missing in window.gaps.items() if window.is_settled else ():
+            what = "missing" if missing > 0 else "too many"
+            show_line(f"{_moment(window.starts_at_s)}: {abs(missing):,} values {what} from {stage}")
 
 
 def reconciliation_as_json(reconciliation: Reconciliation) -> dict[str, Any]:

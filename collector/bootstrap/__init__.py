@@ -1,6 +1,6 @@
 """Makes InfluxDB ready: organisation, buckets, retention, DBRP mappings, scoped tokens. Safe to run again."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from collector.bootstrap.buckets import ensure_buckets, ensure_mappings, organisation_id
 from collector.bootstrap.secret_files import (
@@ -13,7 +13,7 @@ from collector.bootstrap.secret_files import (
 )
 from collector.bootstrap.tokens import TokenStore, ensure_tokens, rotate, scopes_named
 from collector.influx_api import InfluxApi
-from contracts.stored import RETENTION_S_BY_BUCKET
+from contracts.stored import BUCKETS, Bucket
 
 __all__ = [
     "COLLECTOR_TOKEN",
@@ -36,7 +36,7 @@ def bootstrap(
     operator_token: str,
     tokens: TokenStore,
     tell: Tell = lambda _line: None,
-    retention_s_by_bucket: Mapping[str, int] = RETENTION_S_BY_BUCKET,
+    buckets: Sequence[Bucket] = BUCKETS,
 ) -> None:
     """Set InfluxDB up with our own operator token, and store the scoped tokens the moment they are made.
 
@@ -44,7 +44,7 @@ def bootstrap(
     Raises UnavailableError where InfluxDB does not answer or refuses.
     """
     influx = InfluxApi(url, operator_token)
-    org_id, bucket_ids = _places(influx, org, operator_token, retention_s_by_bucket, tell)
+    org_id, bucket_ids = _places(influx, org, operator_token, buckets, tell)
     ensure_tokens(influx, org_id, bucket_ids, tokens)
 
 
@@ -57,16 +57,16 @@ def rotate_tokens(
     """
     scopes = scopes_named(names)
     influx = InfluxApi(url, operator_token)
-    org_id, bucket_ids = _places(influx, org, operator_token, RETENTION_S_BY_BUCKET, lambda _line: None)
+    org_id, bucket_ids = _places(influx, org, operator_token, BUCKETS, lambda _line: None)
     rotate(influx, org_id, bucket_ids, scopes, tokens)
     return [scope.name for scope in scopes]
 
 
 def _places(
-    influx: InfluxApi, org: str, operator_token: str, retention_s_by_bucket: Mapping[str, int], tell: Tell
+    influx: InfluxApi, org: str, operator_token: str, buckets: Sequence[Bucket], tell: Tell
 ) -> tuple[str, dict[str, str]]:
     """The organisation's id and each bucket's by name, all of it there now."""
     org_id = organisation_id(influx, org, operator_token)
-    bucket_ids = ensure_buckets(influx, org_id, retention_s_by_bucket, tell)
+    bucket_ids = ensure_buckets(influx, org_id, buckets, tell)
     ensure_mappings(influx, org_id, bucket_ids)
     return org_id, bucket_ids

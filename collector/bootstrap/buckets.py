@@ -1,11 +1,11 @@
 """The organisation, its buckets with their retention, and the names that InfluxQL finds them by."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from collector.influx_api import InfluxApi
-from contracts.stored import LIVE_BUCKET, RETENTION_S_BY_BUCKET
+from contracts.stored import LIVE, Bucket
 
 OPERATOR_USER = "operator"
 PASSWORD_BYTES = 24
@@ -22,14 +22,14 @@ def organisation_id(influx: InfluxApi, org: str, operator_token: str) -> str:
 
 
 def ensure_buckets(
-    influx: InfluxApi, org_id: str, retention_s_by_bucket: Mapping[str, int], tell: Callable[[str], None]
+    influx: InfluxApi, org_id: str, buckets: Sequence[Bucket], tell: Callable[[str], None]
 ) -> dict[str, str]:
     """Every bucket's id by its name; a missing one is made, and another retention is set right and told."""
     found = influx.get("/api/v2/buckets", orgID=org_id, limit="100")["buckets"]
     bucket_by_name = {bucket["name"]: bucket for bucket in found}
     return {
-        name: _bucket_id(influx, org_id, name, retention_s, bucket_by_name.get(name), tell)
-        for name, retention_s in retention_s_by_bucket.items()
+        bucket.name: _bucket_id(influx, org_id, bucket, bucket_by_name.get(bucket.name), tell)
+        for bucket in buckets
     }
 
 
@@ -51,8 +51,8 @@ def _setup(org: str, operator_token: str) -> dict[str, object]:
         # Nobody signs in by password: it is made, used once and forgotten.
         "password": secrets.token_urlsafe(PASSWORD_BYTES),
         "org": org,
-        "bucket": LIVE_BUCKET,
-        "retentionPeriodSeconds": RETENTION_S_BY_BUCKET[LIVE_BUCKET],
+        "bucket": LIVE.name,
+        "retentionPeriodSeconds": LIVE.retention_s,
         "token": operator_token,
     }
 
@@ -60,19 +60,26 @@ def _setup(org: str, operator_token: str) -> dict[str, object]:
 def _bucket_id(
     influx: InfluxApi,
     org_id: str,
-    name: str,
-    retention_s: int,
+    bucket: Bucket,
     found: Mapping[str, Any] | None,
     tell: Callable[[str], None],
 ) -> str:
-    rules = [{"type": "expire", "everySeconds": retention_s}]
+    rule = {
+        "type": "expire",
+        "everySeconds": bucket.retention_s,
+        "shardGroupDurationSeconds": bucket.shard_s,
+    }
     if found is None:
-        body = {"orgID": org_id, "name": name, "retentionRules": rules}
+        body = {"orgID": org_id, "name": bucket.name, "retentionRules": [rule]}
         return str(influx.post("/api/v2/buckets", body)["id"])
-    kept_s = next((rule["everySeconds"] for rule in found["retentionRules"]), 0)
-    if kept_s != retention_s:
-        influx.patch(f"/api/v2/buckets/{found['id']}", {"retentionRules": rules})
-        tell(f"bucket {name} keeps {retention_s / DAY_S:g} days from now on, it kept {_days(kept_s)}")
+    kept: Mapping[str, Any] = next(iter(found["retentionRules"]), {})
+    if any(kept.get(name) != value for name, value in rule.items()):
+        influx.patch(f"/api/v2/buckets/{found['id']}", {"retentionRules": [rule]})
+        was_s = kept.get("everySeconds", 0)
+        if was_s != bucket.retention_s:
+            tell(
+                f"bucket {bucket.name} keeps {_days(bucket.retention_s)} from now on, it kept {_days(was_s)}"
+            )
     return str(found["id"])
 
 

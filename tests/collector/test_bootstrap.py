@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from collector.bootstrap.settings import BootstrapSettings
 from collector.bootstrap.tokens import SCOPES
 from collector.influx_api import InfluxApi
 from contracts.errors import BadInputError, UnavailableError
-from contracts.stored import LIVE_BUCKET, ORG, RETENTION_S_BY_BUCKET
+from contracts.stored import BUCKETS, LIVE, LIVE_BUCKET, ORG, RETENTION_S_BY_BUCKET
 from local_stack.single import running_influxd
 from runtime.settings import environment_name
 
@@ -102,13 +103,28 @@ def test_influxql_finds_every_bucket_by_a_mapping_of_ours(own_influx, tokens):
 @pytest.mark.integration
 def test_a_retention_that_changed_in_the_contracts_is_set_and_told(own_influx, tokens, made_ready):
     told = []
-    made_ready(tokens, tell=told.append, retention_s_by_bucket={**RETENTION_S_BY_BUCKET, LIVE_BUCKET: 86_400})
+    made_ready(tokens, tell=told.append, buckets=(replace(LIVE, retention_s=86_400), *BUCKETS[1:]))
     made_ready(tokens, tell=told.append)
 
     kept = f"{RETENTION_S_BY_BUCKET[LIVE_BUCKET] / 86_400:g} days"
     assert told == [
         f"bucket {LIVE_BUCKET} keeps 1 days from now on, it kept {kept}",
         f"bucket {LIVE_BUCKET} keeps {kept} from now on, it kept 1 days",
+    ]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("bucket", BUCKETS, ids=lambda bucket: bucket.name)
+def test_a_bucket_keeps_what_it_should_in_pieces_as_it_should(own_influx, tokens, bucket):
+    influx = InfluxApi(own_influx.url, own_influx.operator_token)
+    (found,) = influx.get("/api/v2/buckets", name=bucket.name)["buckets"]
+
+    assert found["retentionRules"] == [
+        {
+            "type": "expire",
+            "everySeconds": bucket.retention_s,
+            "shardGroupDurationSeconds": bucket.shard_s,
+        }
     ]
 
 
