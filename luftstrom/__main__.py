@@ -12,6 +12,7 @@ import typer
 from contracts.errors import BadInputError, UnavailableError
 from luftstrom import screen
 from luftstrom.air_cli import export, query, stations
+from luftstrom.backup_cli import backup, restore
 from luftstrom.durations import duration_s
 from luftstrom.reconcile_cli import reconcile
 from luftstrom.tokens_cli import tokens_app
@@ -29,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-for command in (query, export, stations, reconcile):
+for command in (query, export, stations, reconcile, backup, restore):
     app.command()(command)
 
 DAY = "%Y-%m-%d"

@@ -29,6 +29,7 @@ from runtime.log_interfaces import Partition, Progress, Record
 from runtime.redis_client import redis_errors
 
 COLLECTOR_GROUP: str = CollectorSettings.model_fields["group_id"].default
+SET_ASIDE_BEFORE_KEY = "luftstrom:set-aside-before-restore"
 # A window that is over for so long should have nothing on the way: a poll, a checkpoint, a batch.
 SETTLED_S = 300
 REASONS_OF_WHOLE_MESSAGES = frozenset({Reason.NOT_JSON, Reason.NOT_A_READING})
@@ -50,6 +51,7 @@ class Ledger:
         """
         stored = stored_by_measure(self.influx)
         set_aside = Counter(letter.reason for letter in self.dead_letters() if is_set_aside(letter))
+        set_aside.update(self.set_aside_before())
         return Reconciliation(door=self.door(), stored_by_measure=stored, set_aside_by_reason=set_aside)
 
     def windows(self, span: Span, *, now_s: float, on_progress: Progress | None = None) -> list[Window]:
@@ -96,6 +98,12 @@ class Ledger:
                 totals: Mapping[bytes, bytes] = self.redis_client.hgetall(f"scraper:totals:{name}")  # type: ignore[assignment]
             total += Door.from_totals(totals)
         return total
+
+    def set_aside_before(self) -> dict[str, int]:
+        """Values by reason that lay in the dead letters of a Kafka that is gone, from a restored backup."""
+        with redis_errors():
+            counts: Mapping[bytes, bytes] = self.redis_client.hgetall(SET_ASIDE_BEFORE_KEY)  # type: ignore[assignment]
+        return {reason.decode(): int(count) for reason, count in counts.items()}
 
     def dead_letters(self) -> Iterator[DeadLetter]:
         """Every dead letter there is, committed ones only, each once."""

@@ -101,7 +101,7 @@ class InfluxReader:
     def query(self, bucket: str, influxql: str) -> list[dict[str, Any]]:
         """The rows of every series as dictionaries: columns, tags, and `time` in Unix seconds.
 
-        Raises UnavailableError where InfluxDB does not answer, ValueError where it refuses the query.
+        Raises UnavailableError where InfluxDB does not answer or know us, ValueError where it refuses.
         """
         with self._answer(bucket, influxql) as answer:
             text = answer.text
@@ -136,6 +136,11 @@ class InfluxReader:
             if answer.status_code >= 500:
                 raise UnavailableError(
                     f"InfluxDB answered {answer.status_code}: {answer.text[:ERROR_CHARACTERS]}"
+                )
+            if answer.status_code == requests.codes.unauthorized:
+                raise UnavailableError(
+                    f"InfluxDB at {self._url} does not know our token: it was rotated, or is of another "
+                    "InfluxDB. The bootstrap makes one that works."
                 )
             yield answer
 

@@ -35,6 +35,8 @@ ABOUT_BY_COMMAND = {
         "Exit code 1",
     ),
     "reconcile": ("Compare what came in with what is stored", "--json", "--window", "--metrics-to"),
+    "backup": ("Write a backup of the running system", "DIR", "operator token"),
+    "restore": ("Put a backup back", "DIR", "--replace", "touches nothing"),
     "query": (
         "stored values of a sensor or a place",
         "--sensor",
