@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -25,6 +26,8 @@ from contracts.errors import BadInputError, UnavailableError
 from contracts.stored import BUCKETS, LIVE, LIVE_BUCKET, ORG, RETENTION_S_BY_BUCKET
 from local_stack.single import running_influxd
 from runtime.settings import environment_name
+from tests.collector.builders import a_body
+from tests.collector.collector_process import CollectorProcess, Servers, wait_until
 
 NAMES = {scope.name for scope in SCOPES}
 
@@ -172,6 +175,36 @@ def test_rotation_replaces_one_token_ends_the_older_ones_and_leaves_the_others(
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     made_ready(tokens)
     assert {name: tokens.read(name) for name in NAMES} == after
+
+
+@pytest.mark.integration
+def test_a_running_collector_goes_on_with_a_rotated_token_and_loses_nothing(
+    kafka, own_influx, made_ready, tmp_path
+):
+    tokens = TokenFolder(own_influx.secrets_dir)
+    made_ready(tokens)
+    servers = Servers(kafka, own_influx, kind=f"T{uuid.uuid4().hex}")
+    servers.create_topics()
+    group_id = f"test-{uuid.uuid4().hex}"
+    collector = CollectorProcess(kafka=kafka, influx=own_influx, group_id=group_id, folder=tmp_path)
+    collector.environment["COLLECTOR_INFLUX_TOKEN_FILE"] = str(tokens.path("collector"))
+    now_s = int(time.time())
+
+    def publish(number):
+        body = a_body(sensor_id=number, observed_at_s=now_s, sensor_type=servers.kind)
+        servers.publish({"pm10": [(str(number), body)]})
+
+    collector.start()
+    try:
+        publish(1)
+        wait_until(lambda: servers.stored("pm10_ug_m3") == 1)
+        access = {"url": own_influx.url, "org": ORG, "operator_token": own_influx.operator_token}
+        rotate_tokens(["collector"], **access, tokens=tokens)
+        publish(2)
+        wait_until(lambda: servers.stored("pm10_ug_m3") == 2)
+        assert collector.is_running
+    finally:
+        collector.kill()
 
 
 def test_an_unknown_token_is_refused_before_anything_is_done(tmp_path):
