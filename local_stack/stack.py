@@ -3,7 +3,8 @@
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,6 +78,29 @@ def _start_all(settings: Settings, installed: Installed, tell: Tell) -> None:
     except BaseException:
         down(settings)
         raise
+
+
+@contextmanager
+def servers_running(settings: Settings, tell: Tell) -> Iterator[None]:
+    """The stopped stack's servers alone, set up, while the block runs: nothing writes to them but the block.
+
+    Raises UnavailableError where the stack runs.
+    """
+    require_data_folder(settings)
+    with starting_alone(settings):
+        _require_none_running(Supervisor(settings))
+        stop_leftovers(settings)
+        installed, supervisor = install(tell), Supervisor(settings)
+        first = [each for each in servers(installed, settings) if each.name != RECORDING]
+        require_free_ports(first)
+        try:
+            _prepare(installed, settings)
+            supervisor.start(first)
+            _start(supervisor, first, tell)
+            provision(settings, tell)
+            yield
+        finally:
+            down(settings)
 
 
 def down(settings: Settings, *, wipe: bool = False) -> bool:

@@ -7,9 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from kafka import KafkaAdminClient
-from kafka.admin import OffsetSpec
-from kafka.errors import KafkaError
 
 from contracts.errors import UnavailableError
 from contracts.measures import MEASURES
@@ -72,26 +69,6 @@ class Overview:
             "freshness_s": self.freshness_s,
             "logs_dir": str(self.logs_dir),
         }
-
-
-def group_lag(bootstrap_servers: str, group: str) -> int | None:
-    """Records of its topics after what the group committed last; None where the broker does not answer."""
-    try:
-        admin = KafkaAdminClient(
-            bootstrap_servers=bootstrap_servers.split(","),
-            bootstrap_timeout_ms=TIMEOUT_MS,
-            request_timeout_ms=TIMEOUT_MS,
-        )
-    except (KafkaError, OSError):
-        return None
-    try:
-        committed = admin.list_group_offsets(group)[group]
-        ends = admin.list_partition_offsets(dict.fromkeys(committed, OffsetSpec.LATEST))
-        return sum(int(ends[partition].offset - each.offset) for partition, each in committed.items())
-    except KafkaError:
-        return None
-    finally:
-        admin.close()
 
 
 def collector_lag(metrics_url: str) -> int | None:
