@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -74,8 +75,8 @@ class Overview:
         }
 
 
-def group_lag(bootstrap_servers: str, group: str) -> int | None:
-    """Records of its topics after what the group committed last; None where the broker does not answer."""
+def groups_lag(bootstrap_servers: str, groups: Iterable[str]) -> int | None:
+    """Records after what the groups committed last of their topics; None where the broker does not answer."""
     try:
         admin = KafkaAdminClient(
             bootstrap_servers=bootstrap_servers.split(","),
@@ -85,7 +86,11 @@ def group_lag(bootstrap_servers: str, group: str) -> int | None:
     except (KafkaError, OSError):
         return None
     try:
-        committed = admin.list_group_offsets(group)[group]
+        committed = {
+            partition: each
+            for group in groups
+            for partition, each in admin.list_group_offsets(group)[group].items()
+        }
         ends = admin.list_partition_offsets(dict.fromkeys(committed, OffsetSpec.LATEST))
         return sum(int(ends[partition].offset - each.offset) for partition, each in committed.items())
     except KafkaError:
