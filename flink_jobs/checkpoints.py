@@ -1,5 +1,6 @@
 """Checkpoints and savepoints as folders: which to start from, and which may go."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -30,7 +31,8 @@ def prune(*folders: Path, current_job_id: str, keep: int = KEPT_SNAPSHOTS) -> li
 
 def _complete(folders: tuple[Path, ...]) -> list[Path]:
     # A folder without _metadata is a checkpoint that was not finished.
-    return [metadata.parent for folder in folders for metadata in folder.glob("**/_metadata")]
+    # Not by a glob, which fails where the running job removes a folder meanwhile.
+    return [Path(at) for folder in folders for at, _, files in os.walk(folder) if "_metadata" in files]
 
 
 def _age_key(snapshot: Path) -> float:

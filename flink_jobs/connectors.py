@@ -7,8 +7,7 @@ from typing import Any, Protocol
 from contracts.topics import READINGS_ARCHIVE, READINGS_RAW, Topic
 
 BOTH_DOORS = (READINGS_RAW.name, READINGS_ARCHIVE.name)
-# History would hold the watermark back: windows are made of it in a run of its own.
-LIVE_DOOR = (READINGS_RAW.name,)
+LIVE_DOOR, ARCHIVE_DOOR = (READINGS_RAW.name,), (READINGS_ARCHIVE.name,)
 
 # A partition without news for so long holds nobody up; polls are at most five minutes apart, and all
 # partitions get theirs together.
@@ -39,8 +38,12 @@ class Connectors(Protocol):
         """Readings, parsed."""
         ...
 
+    def history(self) -> Connection | None:
+        """Readings beside them that are split and in no window, parsed; None where there are none."""
+        ...
+
     def reading_lines(self) -> Connection:
-        """The same messages as bytes."""
+        """The messages of both as bytes."""
         ...
 
     def name_of(self, topic: Topic[Any]) -> str:
@@ -56,6 +59,7 @@ class Connectors(Protocol):
 class KafkaConnectors:
     """The real log. `prefix` names the consumer groups and the transactions.
 
+    `topics` are those of `readings`, `history_topics` those of `history`.
     `is_bounded` reads from the first message to what is the last now, whatever the group has read;
     else it goes on where the group stopped, a new group at `starts_at_s` (Unix time) or the first message.
     `version` is that of the topics written to; None for those of the contracts.
@@ -64,10 +68,16 @@ class KafkaConnectors:
     bootstrap_servers: str
     prefix: str
     topics: tuple[str, ...] = BOTH_DOORS
+    history_topics: tuple[str, ...] = ()
     exactly_once: bool = True
     is_bounded: bool = False
     starts_at_s: int | None = None
     version: int | None = None
+
+    @property
+    def reading_groups(self) -> tuple[str, ...]:
+        """The consumer groups whose offsets tell how far the job is."""
+        return (self.prefix, f"{self.prefix}-history") if self.history_topics else (self.prefix,)
 
     def name_of(self, topic: Topic[Any]) -> str:
         """The contract's name, or that of the version."""
@@ -77,12 +87,20 @@ class KafkaConnectors:
         """The readings of `topics`, parsed."""
         # History may come from one partition for longer than that.
         idle = {} if self.is_bounded else {"scan.watermark.idle-timeout": IDLE_TIMEOUT}
-        options = idle | _READING_FORMAT
-        return Connection(_KAFKA_SOURCE_COLUMNS, self._source(self.prefix) | options)
+        source = self._source(self.topics, self.prefix)
+        return Connection(_KAFKA_SOURCE_COLUMNS, source | idle | _READING_FORMAT)
+
+    def history(self) -> Connection | None:
+        """The readings of `history_topics`, parsed, read by a group of its own."""
+        if not self.history_topics:
+            return None
+        source = self._source(self.history_topics, self.reading_groups[-1])
+        return Connection(_KAFKA_SOURCE_COLUMNS, source | _READING_FORMAT)
 
     def reading_lines(self) -> Connection:
-        """The same messages as bytes, read by a group of its own."""
-        return Connection(_KAFKA_SOURCE_COLUMNS, self._source(f"{self.prefix}-guard") | {"format": "raw"})
+        """The messages of all topics as bytes, read by a group of its own."""
+        source = self._source(self.topics + self.history_topics, f"{self.prefix}-guard")
+        return Connection(_KAFKA_SOURCE_COLUMNS, source | {"format": "raw"})
 
     def sink(self, name: str, topics: tuple[Topic[Any], ...], *, key: str | None = None) -> Connection:
         """Transactions of its own, so that no two sinks share them."""
@@ -116,10 +134,10 @@ class KafkaConnectors:
             "properties.transaction.timeout.ms": str(TRANSACTION_TIMEOUT_MS),
         }
 
-    def _source(self, group_id: str) -> dict[str, str]:
+    def _source(self, topics: tuple[str, ...], group_id: str) -> dict[str, str]:
         return {
             "connector": "kafka",
-            "topic": ";".join(self.topics),
+            "topic": ";".join(topics),
             "properties.bootstrap.servers": self.bootstrap_servers,
             "properties.group.id": group_id,
             **self._extent(),
@@ -141,7 +159,10 @@ class KafkaConnectors:
 
 @dataclass(frozen=True, slots=True)
 class FolderConnectors:
-    """Folders of lines under `root`; a reading's line carries its time as a member `event_time_ms`."""
+    """Folders of lines under `root`; a reading's line carries its time as a member `event_time_ms`.
+
+    With a folder `history` there are readings beside those of `readings`, which the guard does not see.
+    """
 
     root: Path
 
@@ -151,18 +172,26 @@ class FolderConnectors:
 
     def readings(self) -> Connection:
         """The lines of `root/readings`, parsed."""
-        time = ("event_time_ms BIGINT", "event_time AS TO_TIMESTAMP_LTZ(COALESCE(event_time_ms, 0), 3)")
-        return Connection((*time, *_FOLDER_SOURCE_COLUMNS), self._folder("readings") | _READING_FORMAT)
+        return self._readings("readings", READINGS_RAW)
+
+    def history(self) -> Connection | None:
+        """The lines of `root/history`, parsed."""
+        return self._readings("history", READINGS_ARCHIVE) if (self.root / "history").exists() else None
 
     def reading_lines(self) -> Connection:
         """The same lines as bytes."""
-        time = ("event_time AS TO_TIMESTAMP_LTZ(0, 3)",)
-        return Connection((*time, *_FOLDER_SOURCE_COLUMNS), self._folder("readings") | {"format": "raw"})
+        time = "event_time AS TO_TIMESTAMP_LTZ(0, 3)"
+        columns = (time, *_folder_source_columns(READINGS_RAW))
+        return Connection(columns, self._folder("readings") | {"format": "raw"})
 
     def sink(self, name: str, topics: tuple[Topic[Any], ...], *, key: str | None = None) -> Connection:  # noqa: ARG002
         """Lines in `root/name`; topic, time and key are members."""
         columns = ("topic STRING NOT NULL",) if len(topics) > 1 else ()
         return Connection((*columns, "event_time TIMESTAMP_LTZ(3)"), self._folder(name) | {"format": "json"})
+
+    def _readings(self, name: str, topic: Topic[Any]) -> Connection:
+        time = ("event_time_ms BIGINT", "event_time AS TO_TIMESTAMP_LTZ(COALESCE(event_time_ms, 0), 3)")
+        return Connection((*time, *_folder_source_columns(topic)), self._folder(name) | _READING_FORMAT)
 
     def _folder(self, name: str) -> dict[str, str]:
         return {"connector": "filesystem", "path": (self.root / name).as_uri()}
@@ -186,8 +215,10 @@ _KAFKA_SOURCE_COLUMNS = (
 
 _KAFKA_SINK_COLUMNS = ("event_time TIMESTAMP_LTZ(3) METADATA FROM 'timestamp'",)
 
-_FOLDER_SOURCE_COLUMNS = (
-    f"source_topic AS '{READINGS_RAW.name}'",
-    "source_partition AS 0",
-    "source_offset AS CAST(0 AS BIGINT)",
-)
+
+def _folder_source_columns(topic: Topic[Any]) -> tuple[str, ...]:
+    return (
+        f"source_topic AS '{topic.name}'",
+        "source_partition AS 0",
+        "source_offset AS CAST(0 AS BIGINT)",
+    )

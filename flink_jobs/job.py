@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from flink_jobs.connectors import BOTH_DOORS, LIVE_DOOR, Connectors, KafkaConnectors
+from flink_jobs.connectors import ARCHIVE_DOOR, BOTH_DOORS, LIVE_DOOR, Connectors, KafkaConnectors
 from flink_jobs.generation import Generation
 from flink_jobs.settings import JobSettings
 from flink_jobs.sql import aggregate, doubts, places, readings, split
@@ -26,7 +26,7 @@ class Job(StrEnum):
         return {
             Job.SPLIT: "each value to the topic of its measure",
             Job.AGGREGATE: "windows, cities, flags of more than one reading",
-            Job.ALL: "both, of the live readings, in one process",
+            Job.ALL: "both in one process: values of both doors, windows of the live readings",
         }[self]
 
 
@@ -34,15 +34,20 @@ def statements(
     job: Job, settings: JobSettings, te: "TableEnvironment", *, generation: Generation | None = None
 ) -> "StatementSet":
     """The job on the real log, not yet running."""
-    generation = generation or Generation()
-    connectors = KafkaConnectors(
+    connectors = continuous_connectors(job, settings, generation or Generation())
+    return build(te, connectors, job=job, timing=settings.timing, guard=settings.guard)
+
+
+def continuous_connectors(job: Job, settings: JobSettings, generation: Generation) -> KafkaConnectors:
+    """What a job reads and writes that runs until it is stopped."""
+    return KafkaConnectors(
         settings.kafka_bootstrap_servers,
         generation.prefix(f"{settings.prefix}-{job}"),
         topics=BOTH_DOORS if job is Job.SPLIT else LIVE_DOOR,
+        history_topics=ARCHIVE_DOOR if job is Job.ALL else (),
         exactly_once=settings.exactly_once,
         starts_at_s=generation.starts_at_s,
     )
-    return build(te, connectors, job=job, timing=settings.timing, guard=settings.guard)
 
 
 def build(
@@ -59,8 +64,8 @@ def build(
     `guard` also looks for messages that are no readings; without `letters` nothing is set aside.
     """
     timing = timing or Timing()
-    tables = [readings.readings_table(connectors, timing)]
-    steps = [*readings.steps(timing)]
+    tables = [*readings.tables(connectors, timing)]
+    steps = [*readings.steps(timing, has_history=connectors.history() is not None)]
     inserts: list[str] = []
     if job is not Job.AGGREGATE:
         tables += split.tables(connectors)

@@ -62,7 +62,11 @@ def _run_job(
     plan: Plan, settings: Settings, java: "subprocess.Popen[bytes]", stopping: threading.Event
 ) -> int:
     restore_from = checkpoints.newest_snapshot(*_snapshot_dirs(settings))
-    te = table_environment(flink_configuration(plan.name, settings, restore_from=restore_from))
+    configuration = flink_configuration(plan.name, settings, restore_from=restore_from)
+    if plan.is_bounded:
+        # Restored it would never end: whoever started it begins it again (flink_jobs/replay.py).
+        configuration["restart-strategy.type"] = "none"
+    te = table_environment(configuration)
     result = plan.statements(te).execute()
     job_id = str(result.get_job_client().get_job_id())
     rest = RestClient(settings.rest_port)

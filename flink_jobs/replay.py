@@ -68,6 +68,8 @@ def _statements(replay: Replay, settings: Settings, te: "TableEnvironment") -> "
         is_bounded=True,
         version=replay.version,
     )
-    timing = replace(settings.timing, watermark_delay_min=replay.disorder_min, period=replay.period)
+    # A window that is read in part would overwrite a whole one.
+    period = replay.period if replay.job is Job.SPLIT else replay.period.in_whole_days()
+    timing = replace(settings.timing, watermark_delay_min=replay.disorder_min, period=period)
     # What cannot be used was set aside the first time; a new version has dead letters of its own.
     return build(te, connectors, job=replay.job, timing=timing, letters=replay.version is not None)

@@ -10,6 +10,7 @@ import requests
 from collector.bootstrap import COLLECTOR_TOKEN
 from contracts.errors import UnavailableError
 from contracts.stored import ORG
+from flink_jobs.job import Job
 from local_stack.influxd import influxd_command, require_influxd
 from local_stack.install import Installed
 from local_stack.install.java import java_home
@@ -82,7 +83,7 @@ def servers(installed: Installed, settings: Settings) -> list[Program]:
 
 def services(installed: Installed, settings: Settings) -> list[Program]:
     """The rooms that do the work; started when the servers are ready and set up."""
-    return [_split(installed, settings), _collector(settings), _scraper(settings)]
+    return [_flink(installed, settings), _collector(settings), _scraper(settings)]
 
 
 def source_url(settings: Settings) -> str | None:
@@ -146,16 +147,16 @@ def flink_environment(installed: Installed, settings: Settings) -> dict[str, str
         "FLINK_JOBS_STATE_DIR": str(settings.flink_dir),
         "FLINK_JOBS_CONNECTOR_JARS_DIR": str(installed.connector_jars),
         "FLINK_JOBS_CACHE_DIR": str(installed.flink_cache),
-        "FLINK_JOBS_HEAP_MB": str(settings.split_heap_mb),
+        "FLINK_JOBS_HEAP_MB": str(settings.flink_heap_mb),
         "FLINK_JOBS_CHECKPOINT_INTERVAL_S": str(settings.checkpoint_interval_s),
         **java_home(installed.java),
     }
 
 
-def _split(installed: Installed, settings: Settings) -> Program:
+def _flink(installed: Installed, settings: Settings) -> Program:
     return Program(
-        name="split",
-        command=[sys.executable, "-m", "flink_jobs", "split"],
+        name="flink",
+        command=[sys.executable, "-m", "flink_jobs", Job.ALL],
         environment={
             **flink_environment(installed, settings),
             "FLINK_JOBS_REST_PORT": str(settings.flink_rest_port),

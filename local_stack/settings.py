@@ -74,7 +74,7 @@ class Settings(RoomSettings):
     poll_interval_s: float = Field(
         default=120.0, ge=0.0, description="seconds between two polls of the source"
     )
-    split_heap_mb: int = Field(default=512, ge=256, description="largest heap of the Flink process")
+    flink_heap_mb: int = Field(default=512, ge=256, description="largest heap of the Flink process")
     checkpoint_interval_s: float = Field(
         default=5.0, ge=0.1, description="seconds between two checkpoints; values become visible at each"
     )

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from contracts.errors import UnavailableError
+from flink_jobs.sql.timing import Period
 from local_stack.recordings import Recording, shifted
 from local_stack.settings import Settings
 from luftstrom.connections import connections
@@ -23,8 +24,8 @@ SETTLE_EVERY_S = 2.0
 Progress = Callable[[int, int], None]  # done, total
 
 
-def play_history(settings: Settings, *, anchor_s: int, on_progress: Progress) -> None:
-    """Publish the recorded history, moved so that it ends a minute before the live recording began.
+def play_history(settings: Settings, *, anchor_s: int, on_progress: Progress) -> Period:
+    """Publish the recorded history, moved so that it ends a minute before the live recording began; its time.
 
     `anchor_s` is that moment, Unix seconds. A second call goes on where the first one stopped.
     """
@@ -46,6 +47,7 @@ def play_history(settings: Settings, *, anchor_s: int, on_progress: Progress) ->
             )
         finally:
             publisher.close()
+    return Period(history.first_s + seconds, anchor_s)
 
 
 def settled(ledger: Ledger, *, on_progress: Progress, limit_s: float = SETTLE_LIMIT_S) -> Reconciliation:

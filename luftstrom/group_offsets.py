@@ -1,6 +1,6 @@
 """The offsets of a consumer group: what it has behind it, and where it is put back to."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,16 +24,16 @@ def committed_offsets(bootstrap_servers: str, group: str) -> dict[Partition, int
         return {Partition(*each): at.offset for each, at in found.items()}
 
 
-def group_lag(bootstrap_servers: str, group: str) -> int | None:
-    """Records of its topics after what the group committed last; None where the broker does not answer."""
+def groups_lag(bootstrap_servers: str, groups: Iterable[str]) -> int | None:
+    """Records after what the groups committed last of their topics; None where the broker does not answer."""
     try:
-        committed = committed_offsets(bootstrap_servers, group)
+        committed = [at for group in groups for at in committed_offsets(bootstrap_servers, group).items()]
         with _asking(bootstrap_servers) as admin:
-            wanted = {TopicPartition(*each): OffsetSpec.LATEST for each in committed}
+            wanted = {TopicPartition(*partition): OffsetSpec.LATEST for partition, _ in committed}
             ends = admin.list_partition_offsets(wanted)
     except UnavailableError:
         return None
-    return sum(int(ends[TopicPartition(*each)].offset - offset) for each, offset in committed.items())
+    return sum(int(ends[TopicPartition(*partition)].offset - offset) for partition, offset in committed)
 
 
 def cluster_id(bootstrap_servers: str) -> str:

@@ -14,7 +14,6 @@ from contracts.stored import AIR, LIVE_BUCKET
 from local_stack.stack import ProcessStatus
 from runtime.influx_store import InfluxReader
 
-TIMEOUT_MS = 5_000
 _COLLECTOR_LAG = re.compile(r"^collector_lag_records ([0-9.e+]+)$", re.MULTILINE)
 
 

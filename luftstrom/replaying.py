@@ -1,6 +1,7 @@
 """`luftstrom replay`: readings that are in the log already go through a job again."""
 
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,11 +39,24 @@ def replayed(replay: Replay, settings: Settings, *, on_progress: Progress, tell:
     if replay.version is not None:
         create_topics(settings.kafka_address, _of_version(replay.version), tell)
     flink = _flink_settings(settings, tell)
-    stopping = stop_on_signals()
     group = replay.group_id(flink)
-    with _watched(settings.kafka_address, group, DOORS[replay.door], on_progress):
+    with (
+        _stopping_on_signals() as stopping,
+        _watched(settings.kafka_address, group, DOORS[replay.door], on_progress),
+    ):
         exit_code = flink_replay.run(replay, flink, stopping)
     return exit_code == 0 and not stopping.is_set()
+
+
+@contextmanager
+def _stopping_on_signals() -> Iterator[threading.Event]:
+    """Signals end the replay; after it they mean what they meant before."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop_on_signals()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _of_version(version: int) -> list[Topic[Any]]:

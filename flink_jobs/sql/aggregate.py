@@ -5,7 +5,7 @@ in no comparison with other readings, and in readings-late-v1. Every other readi
 Sums are whole millionths, exact in whichever order they are added: a replay gives the same bits.
 """
 
-from contracts.flags import DEAD_BELOW_UG_M3, DEAD_COUNT, DEAD_MEASURES
+from contracts.flags import DEAD_BELOW_UG_M3, DEAD_COUNT, DEAD_MEASURES, Flag
 from contracts.topics import AGGREGATE_TOPICS, READINGS_LATE, THROUGHPUT_10S
 from flink_jobs.connectors import Connectors
 from flink_jobs.sql.text import FINITE, Step, measure_case, minutes, number_or_none, table, text
@@ -100,6 +100,9 @@ def utc(time: str) -> str:
 
 _MEAN = f"CAST(micro_sum AS DOUBLE) / usable_count / {MICRO}"
 
+# Of what a reading alone tells, a repaired unit alone is no doubt.
+_IS_BELIEVABLE = f"flags IN (0, {Flag.UNIT_REPAIRED.value})"
+
 _TIMELY = "(event_time <= CURRENT_WATERMARK(event_time)) IS NOT TRUE"
 
 # one row: a reading, each once, that is neither late nor dated by a wrong clock
@@ -107,7 +110,7 @@ _TIMELY_READINGS = f"SELECT * FROM fresh_readings WHERE is_from_future IS NOT TR
 
 # one row: a value of such a reading; `believable` is NULL where the reading alone makes it doubtful
 _TIMELY_VALUES = f"""
-SELECT *, {epoch_s("event_time")} AS at_s, CASE WHEN doubts = 0 THEN `value` END AS believable
+SELECT *, {epoch_s("event_time")} AS at_s, CASE WHEN {_IS_BELIEVABLE} THEN `value` END AS believable
 FROM flagged_values
 WHERE measure IS NOT NULL AND `value` {FINITE} AND is_from_future IS NOT TRUE AND {_TIMELY}
 """
@@ -138,7 +141,7 @@ FROM sequenced_values
 
 def _windows_of_values(size_min: int) -> str:
     """One row: a window of a series; sums in whole millionths."""
-    usable = "doubts = 0 AND NOT is_dead AND NOT is_spike"
+    usable = f"{_IS_BELIEVABLE} AND NOT is_dead AND NOT is_spike"
     usable_value = f"CASE WHEN {usable} THEN `value` END"
     return f"""
 SELECT {", ".join(SERIES)}, window_start, window_end, window_time,

@@ -14,7 +14,6 @@ from flink_jobs.sql.text import (
     is_whole,
     minutes,
     number,
-    number_or_none,
     table,
     text,
     value_type_case,
@@ -22,11 +21,17 @@ from flink_jobs.sql.text import (
 )
 from flink_jobs.sql.timing import Period, Timing
 
+# Names the steps of the readings that are in no window.
+HISTORY = "history_"
+
 # Where a reading was read.
 SOURCE = "event_time, source_topic, source_partition, source_offset"
 
 # No sensor of the network sends more values that we know; later ones are not compared with each other.
 COMPARED_VALUES_MAX = 8
+
+# UNNEST drops an entry that is no object without a trace; so many of a reading are looked at for that.
+ENTRIES_MAX = 64
 
 _COLUMNS = (
     # Ids are text here, so that the guard can ask exactly the same of them.
@@ -34,8 +39,7 @@ _COLUMNS = (
     "sensor ROW<id STRING, sensor_type ROW<name STRING>>",
     "location ROW<latitude DOUBLE, longitude DOUBLE, indoor INT>",
     "place ROW<country STRING, city STRING>",
-    # Maps, not rows: UNNEST drops an element that is no row without a trace, but not one that is no map.
-    "sensordatavalues ARRAY<MAP<STRING, STRING>>",
+    "sensordatavalues ARRAY<ROW<`value` STRING, value_type STRING>>",
     "fetched_at TIMESTAMP_LTZ(3)",
     "arrived AS PROCTIME()",
 )
@@ -43,25 +47,46 @@ _COLUMNS = (
 _LATEST = f"fetched_at + {minutes(FUTURE_S_MAX // 60)}"
 
 
-def readings_table(connectors: Connectors, timing: Timing) -> str:
-    """CREATE statement of the source; a reading with a wrong clock does not move the watermark."""
+def tables(connectors: Connectors, timing: Timing) -> tuple[str, ...]:
+    """CREATE statements of the sources; a reading with a wrong clock does not move the watermark."""
     delayed = f"event_time - {minutes(timing.watermark_delay_min)}"
     watermark = f"WATERMARK FOR event_time AS CASE WHEN event_time <= {_LATEST} THEN {delayed} END"
-    return table("readings", _COLUMNS, connectors.readings(), watermark=watermark)
-
-
-def steps(timing: Timing) -> tuple[Step, ...]:
-    """Each a named view with one purpose."""
+    history = connectors.history()
     return (
-        Step("whole_readings", _whole_readings(timing.period)),
-        Step("fresh_readings", _FRESH_READINGS),
-        Step("upstream_values", _upstream_values()),
-        Step("normalised_values", _normalised_values()),
-        Step("flagged_values", _flagged_values()),
+        table("readings", _COLUMNS, connectors.readings(), watermark=watermark),
+        *([table("history_readings", _COLUMNS, history, watermark=watermark)] if history else []),
     )
 
 
-def _whole_readings(period: Period | None) -> str:
+def steps(timing: Timing, *, has_history: bool = False) -> tuple[Step, ...]:
+    """Each a named view with one purpose.
+
+    History goes through the same steps on a way of its own, for its times would hold the windows back;
+    `every_flagged_value` and `every_broken_entry` are of both.
+    """
+    ways = ("", HISTORY) if has_history else ("",)
+    return (
+        *(step for way in ways for step in _steps_of_way(way, timing)),
+        Step("every_flagged_value", _of_ways("flagged_values", ways)),
+        Step("every_broken_entry", _of_ways("broken_entries", ways)),
+    )
+
+
+def _steps_of_way(way: str, timing: Timing) -> tuple[Step, ...]:
+    return (
+        Step(f"{way}whole_readings", _whole_readings(f"{way}readings", timing.period)),
+        Step(f"{way}fresh_readings", _fresh_readings(f"{way}whole_readings")),
+        Step(f"{way}upstream_values", _upstream_values(f"{way}fresh_readings")),
+        Step(f"{way}flagged_values", _flagged_values(f"{way}upstream_values")),
+        Step(f"{way}broken_entries", _broken_entries(f"{way}fresh_readings")),
+    )
+
+
+def _of_ways(name: str, ways: tuple[str, ...]) -> str:
+    return "\nUNION ALL\n".join(f"SELECT * FROM {way}{name}" for way in ways)
+
+
+def _whole_readings(readings: str, period: Period | None) -> str:
     """One row: a message with an id, a sensor and a list of values; the guard takes every other."""
     return f"""
 SELECT TRY_CAST(id AS BIGINT) AS id, TRY_CAST(sensor.id AS BIGINT) AS sensor_id,
@@ -69,7 +94,7 @@ SELECT TRY_CAST(id AS BIGINT) AS id, TRY_CAST(sensor.id AS BIGINT) AS sensor_id,
   place.country AS country, place.city AS city,
   {_where_placed("latitude")} AS lat, {_where_placed("longitude")} AS lon, location.indoor AS indoor,
   sensordatavalues, event_time > {_LATEST} AS is_from_future, arrived, {SOURCE}
-FROM readings
+FROM {readings}
 WHERE {is_whole("id")} AND {is_whole("sensor.id")} AND sensordatavalues IS NOT NULL AND {within(period)}
 """
 
@@ -79,28 +104,28 @@ def _where_placed(coordinate: str) -> str:
     return f"CASE WHEN place.country IS NOT NULL THEN location.{coordinate} END"
 
 
-# one row: a reading seen for the first time; its id is remembered for table.exec.state.ttl
-_FRESH_READINGS = """
+def _fresh_readings(whole_readings: str) -> str:
+    """One row: a reading seen for the first time; its id is remembered for table.exec.state.ttl."""
+    return f"""
 SELECT * FROM (
-  SELECT *, ROW_NUMBER() OVER (PARTITION BY id ORDER BY arrived ASC) AS seen FROM whole_readings)
+  SELECT *, ROW_NUMBER() OVER (PARTITION BY id ORDER BY arrived ASC) AS seen FROM {whole_readings})
 WHERE seen = 1
 """
 
 
-def _upstream_values() -> str:
+def _upstream_values(fresh_readings: str) -> str:
     """One row: (71, 'SDS011', ..., FALSE, FALSE, 'P1', '12.40', 12.4); of housekeeping types, none."""
     ignored = ", ".join(text(value_type) for value_type in sorted(HOUSEKEEPING))
     return f"""
 SELECT r.sensor_id, r.sensor_type, r.country, r.city, r.lat, r.lon, r.indoor, r.is_from_future,
   r.event_time, r.source_topic, r.source_partition, r.source_offset,
   r.has_fault, r.first_pm25 > r.first_pm10 AS has_pm25_above_pm10,
-  v.entry['value_type'] AS value_type, v.entry['value'] AS original,
-  TRY_CAST(v.entry['value'] AS DOUBLE) AS number
+  v.value_type, v.original, TRY_CAST(v.original AS DOUBLE) AS number
 FROM (
   SELECT *, {_has_fault()} AS has_fault, {_number_of("P2")} AS first_pm25, {_number_of("P1")} AS first_pm10
-  FROM fresh_readings) AS r
-CROSS JOIN UNNEST(r.sensordatavalues) AS v(entry)
-WHERE (v.entry['value_type'] IN ({ignored})) IS NOT TRUE
+  FROM {fresh_readings}) AS r
+CROSS JOIN UNNEST(r.sensordatavalues) AS v(original, value_type)
+WHERE (v.value_type IN ({ignored})) IS NOT TRUE
 """
 
 
@@ -108,7 +133,7 @@ def _number_of(value_type: str) -> str:
     """The number of a reading's first entry of a value type."""
     entries = (f"sensordatavalues[{n}]" for n in range(1, COMPARED_VALUES_MAX + 1))
     cases = " ".join(
-        f"WHEN {entry}['value_type'] = {text(value_type)} THEN TRY_CAST({entry}['value'] AS DOUBLE)"
+        f"WHEN {entry}.value_type = {text(value_type)} THEN TRY_CAST({entry}.`value` AS DOUBLE)"
         for entry in entries
     )
     return f"CASE {cases} END"
@@ -119,9 +144,9 @@ def _has_fault() -> str:
     climate = [(upstream, each) for each in MEASURES if each.is_climate for upstream in each.upstream]
     conditions = []
     for n in range(1, COMPARED_VALUES_MAX + 1):
-        value = f"TRY_CAST(sensordatavalues[{n}]['value'] AS DOUBLE)"
+        value = f"TRY_CAST(sensordatavalues[{n}].`value` AS DOUBLE)"
         cases = " ".join(f"WHEN {text(name)} THEN {_is_believable(each, value)}" for name, each in climate)
-        conditions.append(f"(CASE sensordatavalues[{n}]['value_type'] {cases} END) IS FALSE")
+        conditions.append(f"(CASE sensordatavalues[{n}].value_type {cases} END) IS FALSE")
     return " OR ".join(conditions)
 
 
@@ -136,45 +161,76 @@ def _is_believable(measure: Measure, upstream_number: str) -> str:
     return " OR ".join(f"{upstream_number} BETWEEN {number(low)} AND {number(high)}" for low, high in ranges)
 
 
-def _normalised_values() -> str:
-    """One row: (71, ..., 'pm10', 12.4, 0.0, 1900.0, 1999.9, FALSE), in the measure's unit."""
-    name = value_type_case(lambda measure: text(measure.name))
-    scale = value_type_case(lambda measure: number(measure.scale) if measure.scale != 1.0 else None)
-    repairs = " ".join(f"WHEN {_came_in(other)} THEN {number(other.scale)}" for other in _OTHER_UNITS)
+def _broken_entries(fresh_readings: str) -> str:
+    """One row: an entry of a reading's list that is no object; nearly none."""
+    counted = ", ".join(map(str, range(1, ENTRIES_MAX + 1)))
+    has_one = " OR ".join(
+        f"(CARDINALITY(sensordatavalues) >= {n} AND sensordatavalues[{n}] IS NULL)"
+        for n in range(1, ENTRIES_MAX + 1)
+    )
     return f"""
-SELECT *,
-  {name} AS measure,
-  number * CASE {repairs} ELSE COALESCE({scale}, 1E0) END AS `value`,
-  {" OR ".join(f"({_came_in(other)})" for other in _OTHER_UNITS)} AS is_repaired,
-  {value_type_case(lambda measure: number(measure.low))} AS low,
-  {value_type_case(lambda measure: number(measure.high))} AS high,
-  {value_type_case(lambda measure: number_or_none(measure.saturated_at))} AS saturated_at
-FROM upstream_values
+SELECT sensor_id, {SOURCE}
+FROM (SELECT * FROM {fresh_readings} WHERE {has_one}) CROSS JOIN UNNEST(ARRAY[{counted}]) AS e(n)
+WHERE n <= CARDINALITY(sensordatavalues) AND sensordatavalues[n] IS NULL
 """
 
 
-_OTHER_UNITS = sorted({each.other_unit for each in MEASURES if each.other_unit})
+def _flagged_values(upstream_values: str) -> str:
+    """One row: (71, ..., 'pm10', 12.4, 0), in the measure's unit, with the doubts that the reading tells.
 
-
-def _came_in(other: OtherUnit) -> str:
-    """Whether a value came in the other unit."""
-    upstream = [text(name) for each in MEASURES if each.other_unit == other for name in each.upstream]
-    came_as = f"number BETWEEN {number(other.low)} AND {number(other.high)}"
-    return f"value_type IN ({', '.join(upstream)}) AND {came_as}"
-
-
-def _flagged_values() -> str:
-    """One row: (71, ..., 'pm10', 12.4, ..., 0, 0): the doubts that leave the means, and the harmless ones."""
-    doubts = (
-        f"CASE WHEN `value` BETWEEN low AND high THEN 0 ELSE {Flag.OUT_OF_RANGE.value} END",
-        flag_when("`value` >= saturated_at", Flag.SATURATED),
+    Each CASE goes through the value types once for each value, so there are as few as can be.
+    """
+    flags = (
+        f"COALESCE({value_type_case(_own_flags)}, 0)",
         flag_when("has_pm25_above_pm10 AND value_type IN ('P1', 'P2')", Flag.PM25_ABOVE_PM10),
         flag_when("has_fault", Flag.SENSOR_FAULT),
         flag_when("is_from_future", Flag.FROM_FUTURE),
     )
     return f"""
 SELECT *,
-  {" + ".join(doubts)} AS doubts,
-  {flag_when("is_repaired", Flag.UNIT_REPAIRED)} AS harmless_flags
-FROM normalised_values
+  {value_type_case(lambda measure: text(measure.name))} AS measure,
+  {_value()} AS `value`,
+  {" + ".join(flags)} AS flags
+FROM {upstream_values}
 """
+
+
+def _value() -> str:
+    """The number in the measure's unit."""
+    scaled = [
+        (name, each) for each in MEASURES if each.scale != 1.0 or each.other_unit for name in each.upstream
+    ]
+    cases = " ".join(f"WHEN {text(name)} THEN {_in_unit(each)}" for name, each in scaled)
+    return f"CASE value_type {cases} ELSE number END"
+
+
+def _in_unit(measure: Measure) -> str:
+    usual = f"number * {number(measure.scale)}"
+    other = measure.other_unit
+    if other is None:
+        return usual
+    return f"CASE WHEN {_came_in(other)} THEN number * {number(other.scale)} ELSE {usual} END"
+
+
+def _own_flags(measure: Measure) -> str:
+    """What a value of the measure tells of itself; each unit has its own range."""
+    usual = _range_flags(measure, f"number * {number(measure.scale)}" if measure.scale != 1.0 else "number")
+    if measure.other_unit is None:
+        return f"CASE {usual} END"
+    other = _range_flags(measure, f"number * {number(measure.other_unit.scale)}")
+    repaired = f"{Flag.UNIT_REPAIRED.value} + CASE {other} END"
+    return f"CASE WHEN {_came_in(measure.other_unit)} THEN {repaired} {usual} END"
+
+
+def _range_flags(measure: Measure, value: str) -> str:
+    in_range = f"WHEN {value} BETWEEN {number(measure.low)} AND {number(measure.high)} THEN 0"
+    out = Flag.OUT_OF_RANGE.value
+    if measure.saturated_at is None:
+        return f"{in_range} ELSE {out}"
+    saturated = f"WHEN {value} >= {number(measure.saturated_at)} THEN {out | Flag.SATURATED.value}"
+    return f"{in_range} {saturated} ELSE {out}"
+
+
+def _came_in(other: OtherUnit) -> str:
+    """Whether a number is in the other unit."""
+    return f"number BETWEEN {number(other.low)} AND {number(other.high)}"

@@ -68,11 +68,17 @@ def _insert_measure_values(connectors: Connectors) -> str:
 INSERT INTO measure_values (topic, event_time, sensor_key, sensor_id, sensor_type, country, city,
   lat, lon, indoor, observed_at_s, `value`, flags)
 SELECT {topic}, event_time, CAST(sensor_id AS STRING), sensor_id, sensor_type, country, city,
-  lat, lon, indoor, EXTRACT(EPOCH FROM event_time), `value`, doubts + harmless_flags
-FROM flagged_values
+  lat, lon, indoor, EXTRACT(EPOCH FROM event_time), `value`, flags
+FROM every_flagged_value
 WHERE measure IS NOT NULL AND `value` {FINITE}
 """.strip()
 
+
+# A time that moves no watermark: a union takes no other beside that of the guard's lines.
+_PLAIN_TIME = "CAST(event_time AS TIMESTAMP_LTZ(3))"
+
+# What is told of an entry that is no object: neither of its members is there.
+_NO_ENTRY = '{"value":null,"value_type":null}'
 
 # one row: ('not_a_number', 'readings-raw-v1', 0, 12, 71, '{"value":"nan","value_type":"P1"}' as bytes)
 _LETTERS_OF_VALUES = f"""
@@ -80,9 +86,13 @@ _LETTERS_OF_VALUES = f"""
 SELECT CASE WHEN measure IS NULL THEN '{Reason.UNKNOWN_MEASURE}' ELSE '{Reason.NOT_A_NUMBER}' END,
   source_topic, source_partition, source_offset, sensor_id,
   ENCODE(JSON_OBJECT(KEY 'value' VALUE original, KEY 'value_type' VALUE value_type NULL ON NULL), 'UTF-8'),
-  event_time
-FROM normalised_values
+  {_PLAIN_TIME}
+FROM every_flagged_value
 WHERE measure IS NULL OR (`value` {FINITE}) IS NOT TRUE
+UNION ALL
+SELECT '{Reason.UNKNOWN_MEASURE}', source_topic, source_partition, source_offset, sensor_id,
+  ENCODE('{_NO_ENTRY}', 'UTF-8'), {_PLAIN_TIME}
+FROM every_broken_entry
 """.lstrip()
 
 # Flink serialises members in the order of their names, so `essence` begins with the id and the sensor's

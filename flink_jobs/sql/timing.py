@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+DAY_S = 24 * 3600
+
 
 @dataclass(frozen=True, slots=True)
 class Period:
@@ -9,6 +11,10 @@ class Period:
 
     from_s: int
     to_s: int
+
+    def in_whole_days(self) -> "Period":
+        """The days, UTC, that it touches."""
+        return Period(self.from_s // DAY_S * DAY_S, -(-self.to_s // DAY_S) * DAY_S)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from tests.end_to_end.playing_stack import (
 
 pytestmark = pytest.mark.end_to_end
 
-KILLED = ("scraper", "split", "collector", "influxd", "valkey", "kafka")
+KILLED = ("scraper", "flink", "collector", "influxd", "valkey", "kafka")
 PLAY_LIMIT_S = 420.0
 SETTLE_LIMIT_S = 120.0
 

@@ -32,7 +32,9 @@ class Outcome:
 
     def __init__(self, root):
         self._lines_by_sink = {
-            folder.name: _lines(folder) for folder in root.iterdir() if folder.name != "readings"
+            folder.name: _lines(folder)
+            for folder in root.iterdir()
+            if folder.name not in ("readings", "history")
         }
         self.values = self.of("measure-values")
         self.letters = self.of("dead-letters")

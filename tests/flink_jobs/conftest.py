@@ -41,12 +41,14 @@ def flink(connector_jars_dir, flink_cache_dir, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def run_job(flink, tmp_path_factory):
-    """Run a whole job on lines (bytes) and return its Outcome."""
+    """Run a whole job on lines (bytes), those of an archive beside them, and return its Outcome."""
 
-    def run(job, lines, **options):
+    def run(job, lines, *, history=(), **options):
         root = tmp_path_factory.mktemp(job)
-        (root / "readings").mkdir()
-        (root / "readings" / "lines").write_bytes(b"".join(line + b"\n" for line in lines))
+        for name, given in (("readings", lines), ("history", history)):
+            if given:
+                (root / name).mkdir()
+                (root / name / "lines").write_bytes(b"".join(line + b"\n" for line in given))
         build(flink(), FolderConnectors(root), job=job, **options).execute().wait()
         outcome = Outcome(root)
         shutil.rmtree(root)

@@ -1,4 +1,4 @@
-"""The split job as a process of its own, and what it reads and writes on a real broker."""
+"""A job as a process of its own, and what it reads and writes on a real broker."""
 
 import json
 import os
@@ -15,6 +15,7 @@ import psutil
 from kafka.admin import KafkaAdminClient, NewTopic
 
 from contracts.topics import DEAD_LETTERS, MEASURE_TOPICS, READINGS_ARCHIVE, READINGS_RAW, TOPICS
+from flink_jobs.checkpoints import newest_snapshot
 from flink_jobs.java_process import GATEWAY_PORT
 
 ROOT = Path(__file__).parents[2]
@@ -56,11 +57,12 @@ def create_topics(bootstrap_servers):
 SPLIT_READS = {READINGS_RAW.name, READINGS_ARCHIVE.name}
 
 
-class SplitProcess:
-    """`python -m flink_jobs split`, started and ended as often as wanted on one state folder."""
+class JobProcess:
+    """`python -m flink_jobs split`, or another job, on one state folder; started as often as wanted."""
 
-    def __init__(self, bootstrap_servers, *, state_dir, connector_jars_dir, cache_dir, prefix):
-        self._state_dir = state_dir
+    def __init__(self, bootstrap_servers, *, state_dir, connector_jars_dir, cache_dir, prefix, job="split"):
+        self._job = job
+        self.state_dir = state_dir
         self._log = state_dir.with_suffix(".log")
         self.rest_port, self.metrics_port = a_free_port(), a_free_port()
         self._env = own_environment() | {
@@ -71,15 +73,15 @@ class SplitProcess:
             "FLINK_JOBS_REST_PORT": str(self.rest_port),
             "FLINK_JOBS_METRICS_PORT": str(self.metrics_port),
             "FLINK_JOBS_CHECKPOINT_INTERVAL_S": "1",
-            "FLINK_JOBS_HEAP_MB": "320",
+            "FLINK_JOBS_HEAP_MB": "512",
             "FLINK_JOBS_PREFIX": prefix,
         }
         self._process = None
 
-    def start(self):
+    def start(self, *arguments):
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "flink_jobs", "split"], cwd=ROOT, env=self._env,
+                [sys.executable, "-m", "flink_jobs", self._job, *arguments], cwd=ROOT, env=self._env,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
 
@@ -92,6 +94,10 @@ class SplitProcess:
             return [child for child in children if "PythonGatewayServer" in " ".join(child.cmdline())]
 
         return wait_until(found, limit_s=START_TIMEOUT_S, what="Java")[0]
+
+    def wait(self, *, limit_s):
+        """The exit code, once it ends by itself."""
+        return self._process.wait(limit_s)
 
     def kill_group(self):
         os.killpg(self._process.pid, signal.SIGKILL)
@@ -114,6 +120,10 @@ class SplitProcess:
         started_s = time.monotonic()
         self._process.terminate()
         return self._process.wait(30), time.monotonic() - started_s
+
+    def newest_snapshot(self):
+        """The newest complete checkpoint or savepoint."""
+        return newest_snapshot(self.state_dir)
 
     def events(self, name):
         """The logged events of a name, in order."""

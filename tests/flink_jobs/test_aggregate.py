@@ -35,8 +35,14 @@ CITY_OF_CELL, CELL = "Cellburgh", (52.01, 13.01)
 FAR, NEAR = 200, range(201, 201 + FAR_SENSORS_MIN)
 RANKED = range(300, 312)
 DUSTY = 400
+HISTORIC = 500
 
-UNNESTS = ("the values of a reading", "the weight of a NowCast, once", "the NowCast, once")
+UNNESTS = (
+    "the values of a reading",
+    "its entries that are none",
+    "the weight of a NowCast, once",
+    "the NowCast, once",
+)
 OVERS = ("dead and spike", "humidity", "stuck", "median of a cell", "spread of a cell")
 WINDOWS = ("five minutes", "hour", "day", "ten seconds", "hour of a city", "twelve hours of a city")
 
@@ -103,7 +109,11 @@ def outcome(run_job):
     ahead = a_reading(("1", "P1"), sensor={"id": AHEAD}, event_time_ms=(FETCHED_S + 99 * DAY_S) * 1000,
                       fetched_at="2019-05-13T00:00:00Z")  # fmt: skip
     late = a_reading(("66", "P1"), sensor={"id": LATE}, event_time_ms=NOON_S * 1000)
-    return run_job(Job.ALL, [line(ahead), *lines, line(late)])
+    history = [
+        line(a_reading((str(n), "P1"), sensor={"id": HISTORIC}, event_time_ms=(NOON_S - n * DAY_S) * 1000))
+        for n in range(1, 4)
+    ]
+    return run_job(Job.ALL, [line(ahead), *lines, line(late)], history=history)
 
 
 def aggregates(outcome, size, sensor_id):
@@ -254,6 +264,12 @@ def test_a_late_reading_is_in_no_window_and_is_told_with_its_delay(outcome):
     assert late.late_s > HOUR_S
     assert aggregates(outcome, "5m", LATE) == []
     assert [value["value"] for value in outcome.value(LATE)] == [66.0]
+
+
+def test_an_archive_beside_the_live_feed_gives_values_and_touches_no_window(outcome):
+    assert sorted(value["value"] for value in outcome.value(HISTORIC)) == [1.0, 2.0, 3.0]
+    assert aggregates(outcome, "5m", HISTORIC) == []
+    assert HISTORIC not in {row["sensor_id"] for row in outcome.of("late-readings")}
 
 
 def test_a_clock_in_the_future_is_flagged_and_moves_nothing(outcome):

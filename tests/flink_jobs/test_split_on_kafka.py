@@ -6,7 +6,7 @@ import urllib.request
 import pytest
 
 from contracts.topics import MEASURE_TOPICS, READINGS_ARCHIVE
-from tests.flink_jobs.split_process import CommittedLog, Feed, SplitProcess, create_topics, wait_until
+from tests.flink_jobs.split_process import CommittedLog, Feed, JobProcess, create_topics, wait_until
 
 pytestmark = [pytest.mark.flink, pytest.mark.integration]
 
@@ -23,7 +23,7 @@ def bootstrap_servers(kafka):
 
 @pytest.fixture
 def split(bootstrap_servers, connector_jars_dir, flink_cache_dir, tmp_path):
-    process = SplitProcess(
+    process = JobProcess(
         bootstrap_servers, state_dir=tmp_path / "state", connector_jars_dir=connector_jars_dir,
         cache_dir=flink_cache_dir, prefix=f"test-{time.time_ns()}",
     )  # fmt: skip

@@ -28,16 +28,17 @@ def step(name):
 
 @pytest.mark.parametrize(("upstream", "measure"), UPSTREAM, ids=[upstream for upstream, _ in UPSTREAM])
 def test_every_upstream_name_leads_to_its_topic_and_range(upstream, measure):
-    view = step("normalised_values")
+    view = step("flagged_values")
+    own = view.split("COALESCE(")[1].split(f"WHEN '{upstream}' THEN ")[1].split("WHEN '")[0]
 
     assert f"WHEN '{upstream}' THEN '{measure.name}'" in view
     assert f"WHEN '{upstream}' THEN '{MEASURE_TOPICS[measure.name].name}'" in INSERTS[0]
-    assert f"WHEN '{upstream}' THEN {measure.low!r}E0" in view
-    assert f"WHEN '{upstream}' THEN {measure.high!r}E0" in view
+    assert f"BETWEEN {measure.low!r}E0 AND {measure.high!r}E0" in own
     if measure.scale != 1.0:
-        assert f"WHEN '{upstream}' THEN {measure.scale!r}E0" in view
+        assert f"number * {measure.scale!r}E0" in own
     if measure.saturated_at is not None:
-        assert f"WHEN '{upstream}' THEN {measure.saturated_at!r}E0" in view
+        assert f">= {measure.saturated_at!r}E0" in own
+        assert measure.saturated_at > measure.high  # the text looks for it out of the range alone
 
 
 def test_no_upstream_name_belongs_to_two_measures_or_to_housekeeping():
@@ -52,7 +53,7 @@ def test_every_housekeeping_name_is_ignored_by_name():
 
 
 def test_every_number_is_a_literal_that_sql_knows():
-    numbers = re.findall(r"THEN (-?\d[^' ]*)", step("normalised_values"))
+    numbers = re.findall(r"(?:BETWEEN|AND|>=|\*) (-?\d[^' ]*)", step("flagged_values"))
 
     assert numbers
     assert all(re.fullmatch(r"-?\d+\.\d+E0", number) for number in numbers)
@@ -91,6 +92,13 @@ def test_sources_never_share_a_group():
     assert len(set(groups)) == len(groups)
 
 
+def test_a_period_in_whole_days_holds_the_windows_that_it_touches():
+    day_s = 86_400
+
+    assert Period(day_s + 5, 3 * day_s - 5).in_whole_days() == Period(day_s, 3 * day_s)
+    assert Period(day_s, 3 * day_s).in_whole_days() == Period(day_s, 3 * day_s)
+
+
 def test_each_sink_is_fed_by_one_insert():
     targets = [re.search(r"INSERT INTO (\w+)", insert)[1] for insert in INSERTS]
 
@@ -105,6 +113,6 @@ def test_no_condition_is_negated_where_null_or_nan_would_be_lost():
 
 def test_only_the_connectors_differ_between_kafka_and_folders(tmp_path):
     def own_part(connectors):
-        return readings.readings_table(connectors, TIMING).split("event_time")[0]
+        return readings.tables(connectors, TIMING)[0].split("event_time")[0]
 
     assert own_part(KAFKA) == own_part(FolderConnectors(tmp_path))

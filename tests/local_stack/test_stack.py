@@ -30,7 +30,7 @@ from tests.local_stack.small_programs import processes_marked
 pytestmark = pytest.mark.end_to_end
 
 ROOT = Path(__file__).parents[2]
-NAMES = {"kafka", "influxd", "valkey", "recording", "split", "collector", "scraper"}
+NAMES = {"kafka", "influxd", "valkey", "recording", "flink", "collector", "scraper"}
 DOWN_LIMIT_S = 20.0
 # 25 s on a quiet machine (benchmarks/); tests share theirs.
 UP_LIMIT_S = 60.0
@@ -169,7 +169,7 @@ def starting(tmp_path):
             stack.down(settings)
 
 
-@pytest.mark.parametrize("line", ["valkey", "split"])
+@pytest.mark.parametrize("line", ["valkey", "flink"])
 def test_ctrl_c_in_the_middle_of_the_start_leaves_nothing(starting, line):
     settings, process = starting
     said = next(each for each in process.stdout if each.startswith(line))

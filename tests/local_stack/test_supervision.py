@@ -80,7 +80,7 @@ def test_down_stops_everything_and_says_so(tmp_path):
 
 
 def test_down_ends_what_does_not_end_by_itself_within_twenty_seconds(tmp_path):
-    hanging = [a_program(name, IGNORES_TERM) for name in ("scraper", "split", "collector", "kafka")]
+    hanging = [a_program(name, IGNORES_TERM) for name in ("scraper", "flink", "collector", "kafka")]
     with supervised(tmp_path, *hanging) as (settings, _):
         began_at_s = time.monotonic()
         stack.down(settings)

@@ -1,0 +1,71 @@
+"""The readings to measure on: three recorded days of a city, many times over as many cities at once."""
+
+import json
+import lzma
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import kafka
+from kafka.admin import KafkaAdminClient, NewTopic
+
+from contracts.topics import READINGS_RAW, TOPICS
+from local_stack.recordings import recording_path
+
+RECORDING = "aberdeen-2019-05-12"
+SENSORS_OF_CITY = 1_000_000
+READINGS_OF_CITY = 10**12
+REPEATED_EVERY = 20
+
+
+def create_topics(bootstrap_servers: str) -> None:
+    """All topics of the contracts."""
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    admin.create_topics([NewTopic(t.name, t.partitions, 1, topic_configs=t.config) for t in TOPICS])
+    admin.close()
+
+
+def fill(bootstrap_servers: str, readings: int) -> int:
+    """Write so many messages, one in twenty a repeat; how many bytes they are."""
+    producer = kafka.KafkaProducer(
+        bootstrap_servers=bootstrap_servers, compression_type="lz4", linger_ms=50, batch_size=512 * 1024
+    )
+    size = 0
+    for body, key, at_s in messages(readings):
+        producer.send(READINGS_RAW.name, body, key=key, timestamp_ms=at_s * 1000)
+        size += len(body)
+    producer.close()
+    return size
+
+
+def messages(count: int) -> Iterator[tuple[bytes, bytes, int]]:
+    """Messages as the scraper writes them, in the order of their times: body, key, Unix second."""
+    templates = list(_templates())
+    cities = -(-count // (len(templates) + len(templates) // REPEATED_EVERY))
+    made = 0
+    for number, (start, middle, end, reading_id, sensor_id, at_s) in enumerate(templates):
+        for city in range(cities):
+            sensor = b"%d" % (sensor_id + city * SENSORS_OF_CITY)
+            of_city = end.replace(b'"Aberdeen"', b'"Aberdeen %d"' % city)
+            body = start + b"%d" % (reading_id + city * READINGS_OF_CITY) + middle + sensor + of_city
+            for _ in range(2 if number % REPEATED_EVERY == 0 else 1):
+                if made == count:
+                    return
+                made += 1
+                yield body, sensor, at_s
+
+
+def _templates() -> Iterator[tuple[bytes, bytes, bytes, int, int, int]]:
+    """Each recorded reading cut at its id and its sensor's: three pieces, both ids, Unix second."""
+    with lzma.open(recording_path(RECORDING), "rt") as lines:
+        for line in lines:
+            record = json.loads(line)
+            at_s = int(datetime.fromisoformat(record["timestamp"]).replace(tzinfo=UTC).timestamp())
+            place = {"country": "GB", "city": "Aberdeen", "geohash": "gfnt0ab"}
+            fetched_at = datetime.fromtimestamp(at_s + 60, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            added = {"place": place, "fetched_at": fetched_at, "schema": 1}
+            ids = {"id": record.pop("id"), "sensor": record.pop("sensor")}
+            body = json.dumps(ids | record | added, separators=(",", ":")).encode()
+            reading_id, sensor_id = b"%d" % ids["id"], b"%d" % ids["sensor"]["id"]
+            start, _, rest = body.partition(reading_id)
+            middle, _, end = rest.partition(sensor_id)
+            yield start, middle, end, ids["id"], ids["sensor"]["id"], at_s
