@@ -14,6 +14,7 @@ from contracts.stored import AIR, LIVE_BUCKET
 from local_stack.stack import ProcessStatus
 from runtime.influx_store import InfluxReader
 
+TIMEOUT_S = 5.0
 _COLLECTOR_LAG = re.compile(r"^collector_lag_records ([0-9.e+]+)$", re.MULTILINE)
 
 
@@ -76,7 +77,7 @@ def collector_lag(metrics_url: str) -> int | None:
     From its own metrics: the offsets it committed never reach the end of a topic of transactions.
     """
     try:
-        found = _COLLECTOR_LAG.search(requests.get(metrics_url, timeout=TIMEOUT_MS / 1000).text)
+        found = _COLLECTOR_LAG.search(requests.get(metrics_url, timeout=TIMEOUT_S).text)
     except requests.RequestException:
         return None
     return int(float(found[1])) if found else None
