@@ -35,6 +35,23 @@ def sensor_key(
     return series_key(measurement, tags)
 
 
+@lru_cache(maxsize=SERIES_KEYS_MAX)
+def position_text(lat: float | None, lon: float | None, indoor: int | None) -> str:
+    """The fields of a position, each behind a comma; raises BadInputError where one is not finite."""
+    text = ""
+    if lat is not None and lon is not None:
+        text = f",lat={field_text(FieldType.FLOAT, lat)},lon={field_text(FieldType.FLOAT, lon)}"
+    return text if indoor is None else f"{text},indoor={indoor}i"
+
+
+def series_of(text: str) -> str:
+    """The series of a line: what stands before its first space that is not escaped."""
+    end = text.index(" ")
+    while text[end - 1] == "\\":
+        end = text.index(" ", end + 1)
+    return text[:end]
+
+
 def line(measurement: Measurement, key: str, fields: Fields, time_s: int) -> str:
     """One line; each field in the type of its measurement, what is None left out.
 

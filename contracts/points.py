@@ -11,7 +11,7 @@ from contracts.dead_letters import Reason
 from contracts.errors import BadInputError
 from contracts.flags import Flag
 from contracts.forecasts import HORIZON_H, Forecast, ForecastSkill
-from contracts.line_protocol import Fields, Tags, line, sensor_key, series_key
+from contracts.line_protocol import Fields, Tags, line, position_text, sensor_key, series_key
 from contracts.measure_values import MeasureValue
 from contracts.measures import MEASURE_BY_NAME, Measure
 from contracts.stored import (
@@ -74,17 +74,13 @@ def value_lines(measure: Measure) -> Callable[[MeasureValue], list[str]]:
     field, flags_field = f" {measure.field}=", f",{measure.flags_field}="
 
     def lines(value: MeasureValue) -> list[str]:
-        number, lat, lon = value.value, value.lat, value.lon
+        number = value.value
         if not math.isfinite(number):
             raise BadInputError(Reason.NOT_A_NUMBER, str(number))
-        fields = f"{field}{float(number)!r}{flags_field}{value.flags}i"
-        if lat is not None and lon is not None:
-            if not (math.isfinite(lat) and math.isfinite(lon)):
-                raise BadInputError(Reason.NOT_A_NUMBER, f"position {lat}, {lon}")
-            fields += f",lat={float(lat)!r},lon={float(lon)!r}"
-        if value.indoor is not None:
-            fields += f",indoor={value.indoor}i"
         key = sensor_key(AIR, value.sensor_id, value.sensor_type, value.country, value.city)
+        # A sensor stands still: the text of its position is made once.
+        position = position_text(value.lat, value.lon, value.indoor)
+        fields = f"{field}{float(number)!r}{flags_field}{value.flags}i{position}"
         return [f"{key}{fields} {value.observed_at_s}"]
 
     return lines
