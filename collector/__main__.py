@@ -86,8 +86,20 @@ def _collect(settings: Settings, token: str, stopping: threading.Event) -> None:
 
 
 def _store(settings: Settings, token: str) -> InfluxPointStore:
+    def token_now() -> str:
+        try:
+            return read_token(settings)
+        except SettingsError as error:
+            # It is being put in place; InfluxDB is asked again anyway.
+            log.warning("token_unreadable", error=str(error))
+            return token
+
     return InfluxPointStore(
-        url=settings.influx_url, org=settings.influx_org, bucket=settings.influx_bucket, token=token
+        url=settings.influx_url,
+        org=settings.influx_org,
+        bucket=settings.influx_bucket,
+        token=token,
+        token_now=token_now,
     )
 
 

@@ -8,7 +8,7 @@ from contracts.dead_letters import DeadLetter, Reason, dead_letter
 from contracts.errors import BadInputError
 from contracts.measure_values import MeasureValue
 from contracts.measures import MEASURE_BY_NAME, Measure
-from contracts.stored import measure_line
+from contracts.points import value_lines
 from contracts.topics import MEASURE_TOPICS, Topic
 from runtime.log_interfaces import Partition, Record
 
@@ -86,7 +86,7 @@ def _line_or_letter(
     reason = reason_against(message, period)
     if reason is not None:
         return _letter(reason, partition, record, message.sensor_id)
-    text = measure_line(message, measure)
+    [text] = value_lines(measure)(message)
     return Line(text, message.observed_at_s, message.sensor_id, partition, record)
 
 

@@ -12,6 +12,8 @@ import typer
 from contracts.errors import BadInputError, UnavailableError
 from luftstrom import screen
 from luftstrom.durations import duration_s
+from luftstrom.reconcile_cli import reconcile
+from luftstrom.tokens_cli import tokens_app
 from luftstrom.transactions_cli import transactions_app
 from runtime.settings import SettingsError
 
@@ -25,6 +27,8 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
 )
+
+app.command()(reconcile)
 
 DAY = "%Y-%m-%d"
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
@@ -126,22 +130,6 @@ def _days(first: datetime | None, last: datetime | None) -> tuple[date, date] | 
     if first is None or last is None or last < first:
         raise typer.BadParameter("--from and --to go together, and --to is not before --from")
     return first.date(), last.date()
-
-
-@app.command()
-def reconcile(as_json: AsJson = False) -> None:
-    """Compare what came in with what is stored; exit code 1 if the arithmetic does not close.
-
-    Values on the way make it open for the few seconds between a poll and the store.
-    """
-    from luftstrom.commands import reconciliation_now
-
-    reconciliation = reconciliation_now()
-    if as_json:
-        typer.echo(json.dumps(screen.reconciliation_as_json(reconciliation), indent=2))
-    else:
-        screen.show_reconciliation(reconciliation)
-    raise typer.Exit(0 if reconciliation.closes else 1)
 
 
 @app.command()
@@ -326,6 +314,7 @@ places_app = typer.Typer(
     no_args_is_help=True, help="Places of positions: look one up, see or forget what is kept."
 )
 app.add_typer(places_app, name="places")
+app.add_typer(tokens_app, name="tokens")
 app.add_typer(transactions_app, name="transactions")
 
 

@@ -159,6 +159,12 @@ def settings_of_log() -> Settings:
     return _settings_of_running_stack()
 
 
+def settings_of_influx() -> Settings:
+    """The settings of an InfluxDB that is named as somebody else's, else of the running stack."""
+    settings = read_settings(Settings)
+    return settings if settings.influx_url else _settings_of_running_stack()
+
+
 def demonstrate() -> bool:
     """Start on the recording, play the history, wait until it is stored, show it; whether it closes."""
     settings = _settings_of(DEMO_RECORDING)

@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from luftstrom.reconciliation import Reconciliation
 
 if TYPE_CHECKING:
     from luftstrom.overview import Overview
+    from luftstrom.tokens import HeldToken
     from luftstrom.transactions import Transaction
     from scraper.backfill.running import Outcome
 
@@ -156,6 +158,25 @@ def show_transactions(transactions: Sequence["Transaction"]) -> None:
         out.print(table)
     hanging = sum(each.is_hanging for each in transactions)
     show_line(f"{len(transactions)} open, {hanging} of them hanging")
+
+
+def show_tokens(tokens: Sequence["HeldToken"]) -> None:
+    """A row a token: what it may do, whose it is, where it lies."""
+    table = Table("token", "may", "buckets", "of", "file")
+    for each in tokens:
+        table.add_row(
+            each.scope.name,
+            ", ".join(each.scope.actions),
+            ", ".join(each.scope.buckets),
+            each.scope.about,
+            escape(str(each.file)) if each.is_there else "[bold red]missing[/]; run `luftstrom up`",
+        )
+    out.print(table)
+
+
+def token_as_json(token: "HeldToken") -> dict[str, Any]:
+    """The same for programs."""
+    return {**asdict(token.scope), "file": str(token.file), "is_there": token.is_there}
 
 
 def show_reconciliation(reconciliation: Reconciliation) -> None:

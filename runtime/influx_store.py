@@ -1,7 +1,7 @@
 """InfluxDB 2: writing line protocol through influxdb-client, reading by InfluxQL."""
 
 import gzip
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import requests
@@ -19,9 +19,15 @@ GZIP_LEVEL = 1
 
 
 class InfluxPointStore:
-    """A PointStore in one bucket of InfluxDB."""
+    """A PointStore in one bucket of InfluxDB.
 
-    def __init__(self, *, url: str, org: str, bucket: str, token: str) -> None:
+    `token_now` is asked for the token again where InfluxDB does not know the one that we hold (401).
+    """
+
+    def __init__(
+        self, *, url: str, org: str, bucket: str, token: str, token_now: Callable[[], str] | None = None
+    ) -> None:
+        self._token, self._token_now = token, token_now or (lambda: token)
         self._client = InfluxDBClient(url=url, token=token, org=org, timeout=WRITE_TIMEOUT_MS, retries=False)
         self._service = WriteService(self._client.api_client)
         self._url, self._org, self._bucket = url, org, bucket
@@ -29,6 +35,27 @@ class InfluxPointStore:
     def write(self, lines: Sequence[str]) -> None:
         """Send the lines as one gzipped request."""
         body = gzip.compress("\n".join(lines).encode(), compresslevel=GZIP_LEVEL)
+        try:
+            self._post(body)
+        except WriteRefusedError as refusal:
+            if refusal.status != requests.codes.unauthorized or not self._has_taken_new_token():
+                raise
+            self._post(body)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()
+
+    def _has_taken_new_token(self) -> bool:
+        """Whether our token was rotated, and we go on with its successor."""
+        token = self._token_now()
+        if token == self._token:
+            return False
+        self._token = token
+        self._client.api_client.set_default_header("Authorization", f"Token {token}")
+        return True
+
+    def _post(self, body: bytes) -> None:
         try:
             self._service.post_write(
                 org=self._org,
@@ -44,10 +71,6 @@ class InfluxPointStore:
             raise WriteRefusedError(error.status, _body(error), _retry_after_s(error)) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise UnavailableError(f"no answer from InfluxDB at {self._url}: {error}") from error
-
-    def close(self) -> None:
-        """Let go of the connections."""
-        self._client.close()
 
 
 class InfluxReader:
