@@ -370,6 +370,17 @@ def purge() -> None:
     screen.show_line(f"{forget_places():,} places forgotten")
 
 
+@app.command(
+    name="train",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)
+def train(context: typer.Context) -> None:
+    """Train forecasters, prove them, promote them: fetch, train, backtest, promote, report and more."""
+    from model_training.cli import app as train_app
+
+    train_app(args=context.args, prog_name="luftstrom train")
+
+
 def main() -> None:
     """Run the command; known errors become one clear message and exit code 2.
 
