@@ -20,7 +20,8 @@ MINUTE_S = 60
 DAYS = 3
 PORTS = (
     "kafka_port", "kafka_controller_port", "influxd_port", "valkey_port", "recording_port",
-    "flink_rest_port", "flink_metrics_port", "scraper_metrics_port", "collector_metrics_port", "predictor_metrics_port",
+    "flink_rest_port", "flink_metrics_port", "scraper_metrics_port", "collector_metrics_port",
+    "predictor_metrics_port",
 )  # fmt: skip
 
 
