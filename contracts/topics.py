@@ -158,7 +158,7 @@ FORECASTS: Topic[Forecast] = Topic(
     encode=_encode_forecast,
     decode=_decode_forecast,
     writers=("app_predict",),
-    readers=("collector", "app_predict"),
+    readers=("collector",),
     partitions=2,
 )
 

@@ -83,7 +83,7 @@ def servers(installed: Installed, settings: Settings) -> list[Program]:
 
 def services(installed: Installed, settings: Settings) -> list[Program]:
     """The rooms that do the work; started when the servers are ready and set up."""
-    return [_flink(installed, settings), _collector(settings), _scraper(settings)]
+    return [_flink(installed, settings), _collector(settings), _predictor(settings), _scraper(settings)]
 
 
 def source_url(settings: Settings) -> str | None:
@@ -185,6 +185,24 @@ def _collector(settings: Settings) -> Program:
         },
         require_ready=lambda: _require_ok(f"http://{LOOPBACK}:{settings.collector_metrics_port}/readyz"),
         port_by_setting={"collector_metrics_port": settings.collector_metrics_port},
+    )
+
+
+def _predictor(settings: Settings) -> Program:
+    return Program(
+        name="predictor",
+        command=[sys.executable, "-m", "app_predict"],
+        environment={
+            **environment_of_room("APP_PREDICT_"),
+            "APP_PREDICT_KAFKA_BOOTSTRAP_SERVERS": settings.kafka_address,
+            "APP_PREDICT_INFLUX_URL": settings.influx_address,
+            "APP_PREDICT_INFLUX_TOKEN_FILE": str(settings.secrets_dir / "predictor.token"),
+            "APP_PREDICT_REGISTRY_DIR": str(settings.registry_dir.absolute()),
+            "APP_PREDICT_STATE_DIR": str(settings.predictor_dir),
+            "APP_PREDICT_METRICS_PORT": str(settings.predictor_metrics_port),
+        },
+        require_ready=lambda: _require_ok(f"http://{LOOPBACK}:{settings.predictor_metrics_port}/readyz"),
+        port_by_setting={"predictor_metrics_port": settings.predictor_metrics_port},
     )
 
 

@@ -10,6 +10,7 @@ from pydantic_settings import SettingsConfigDict
 from runtime.settings import RoomSettings
 
 LOOPBACK = "127.0.0.1"
+CHAMPIONS = Path(__file__).parents[1] / "model_training" / "champions"
 # They mean something else in the configuration files of supervisord and Kafka.
 FORBIDDEN_IN_FOLDER = set('%;#,"\\')
 
@@ -100,6 +101,11 @@ class Settings(RoomSettings):
         default=19102, description="port of the collector's health and metrics"
     )
 
+    predictor_metrics_port: int = Field(
+        default=19103, description="port of the predictor's health and metrics"
+    )
+    registry_dir: Path = Field(default=CHAMPIONS, description="folder of the model registry to forecast by")
+
     @field_validator("data_dir")
     @classmethod
     def _whole(cls, folder: Path) -> Path:
@@ -139,6 +145,11 @@ class Settings(RoomSettings):
     def flink_dir(self) -> Path:
         """Folder of the Flink job's state."""
         return self.data_dir / "flink"
+
+    @property
+    def predictor_dir(self) -> Path:
+        """Folder of the predictor's issues and their scores."""
+        return self.data_dir / "app_predict"
 
     @property
     def secrets_dir(self) -> Path:
