@@ -8,7 +8,6 @@ class NetworkDesign:
     """Size and training of a network. A step is one batch."""
 
     units: int = 64
-    noise: float = 0.0
     input_dropout: float = 0.0
     dropout: float = 0.0
     batch: int = 256
@@ -17,10 +16,7 @@ class NetworkDesign:
     steps_max: int = 500
     steps_between_validations: int = 50
     patience: int = 4  # validations without a better one
-    averaging: float = 0.0  # momentum of the average of weights that is validated and kept; 0 for none
-    level_weight: float = (
-        0.0  # 1 weighs errors of dust by its level, as raw units do; 0 by the window's spread
-    )
+    is_compiled: bool = True  # by XLA: half a minute at first, then twice as fast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,7 +76,7 @@ def _fitted(
     rate = keras.optimizers.schedules.CosineDecay(design.learning_rate, design.steps_max, alpha=0.05)
     network.compile(
         keras.optimizers.AdamW(rate, weight_decay=design.weight_decay, clipnorm=1.0), weighted_pinball,
-        jit_compile=True,
+        jit_compile=design.is_compiled,
     )  # fmt: skip
     course = _Course(network, material, split.validation, design, seed, tell)
     was_stopped = False
@@ -99,7 +99,6 @@ def _steps(
         drawn = train.where(random.choice(len(train), design.batch))
         read = material.features(drawn)
         total += float(network.train_on_batch(read.inputs, material.targets(drawn, read)))
-        course.follow()
         if step % design.steps_between_validations == 0:
             if not course.goes_on(step, total / design.steps_between_validations):
                 return
@@ -124,29 +123,14 @@ class _Course:
         self._targets = material.targets(validation, self._read)
         self._blend_loss = _median_loss(self._read.anchor, self._targets)
         self._lowest, self._since, self._began_s = np.inf, 0, time.monotonic()
-        self._average: list[Floats] | None = None
-
-    def follow(self) -> None:
-        """Take the step's weights into the average."""
-        momentum = self._design.averaging
-        if momentum:
-            now = self._network.get_weights()
-            before = self._average or now
-            self._average = [
-                momentum * old + (1 - momentum) * new for old, new in zip(before, now, strict=True)
-            ]
 
     def goes_on(self, step: int, loss: float) -> bool:
         """Validate and tell; whether to go on."""
-        kept = self._network.get_weights()
-        judged = self._average or kept
-        self._network.set_weights(judged)
         said = np.sort(answers(self._network, self._read), axis=-1)
-        self._network.set_weights(kept)
         validation_loss = float(weighted_pinball(tf.constant(self._targets), tf.constant(said)))
         is_best = validation_loss < self._lowest
         if is_best:
-            self._lowest, self._since, self.best = validation_loss, 0, judged
+            self._lowest, self._since, self.best = validation_loss, 0, self._network.get_weights()
         else:
             self._since += 1
         skill = 1 - _median_loss(said[..., QUANTILES.index(0.5)], self._targets) / self._blend_loss

@@ -78,7 +78,7 @@ def _rows(ready: Prepared, around: Surroundings, examples: Examples, read: Featu
 
 
 def _quantiles(models: list[Any], ready: Prepared, examples: Examples) -> Floats:
-    material = Material(ready.around, ready.spec, ready.baselines["blend"], level_weight=0.0)
+    material = Material(ready.around, ready.spec, ready.baselines["blend"])
     read = material.features(examples)
     rows = _rows(ready, ready.around, examples, read)
     said = np.stack([model.predict(rows).reshape(-1, HORIZON_H) + read.anchor for model in models], axis=-1)

@@ -11,10 +11,8 @@ from model_training.splits import Examples
 class Material:
     """Examples of a surrounding, as the network takes them."""
 
-    def __init__(
-        self, around: Surroundings, spec: FeatureSpec, blend: Baseline, *, level_weight: float
-    ) -> None:
-        self._around, self._spec, self._blend, self._level_weight = around, spec, blend, level_weight
+    def __init__(self, around: Surroundings, spec: FeatureSpec, blend: Baseline) -> None:
+        self._around, self._spec, self._blend = around, spec, blend
 
     def features(self, examples: Examples) -> Features:
         """What the network reads of them."""
@@ -26,6 +24,5 @@ class Material:
         truth = truths(self._around.values, examples.series, examples.columns)
         scaled = (truth - read.level[:, None]) / read.spread[:, None]
         known = np.isfinite(scaled)
-        weight = read.spread * np.exp(self._level_weight * (read.level - self._spec.level_mean))
-        weights = np.where(known, weight[:, None], 0.0)
+        weights = np.where(known, read.spread[:, None], 0.0)
         return np.stack([np.where(known, scaled, 0.0), weights], axis=-1).astype(np.float32)

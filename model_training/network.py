@@ -36,8 +36,6 @@ def _member(
     """One GRU pair; the blend passes through a gate that starts open."""
     (past, future, static, anchor), units = inputs, design.units
     seen = layers.Concatenate(name=f"{name}seen")([past, layers.RepeatVector(spec.context_h)(static)])
-    if design.noise:
-        seen = layers.GaussianNoise(design.noise)(seen)
     if design.input_dropout:
         seen = layers.SpatialDropout1D(design.input_dropout)(seen)
     _, state = layers.GRU(units, return_state=True, unroll=unroll, name=f"{name}encoder")(seen)

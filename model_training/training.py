@@ -41,9 +41,7 @@ class Prepared:
     @property
     def material(self) -> Material:
         """Examples as the network takes them."""
-        return Material(
-            self.heard, self.spec, self.baselines[BLEND], level_weight=self.design.network.level_weight
-        )
+        return Material(self.heard, self.spec, self.baselines[BLEND])
 
 
 def prepared(data: Data, protocol: Protocol, design: Design) -> Prepared:
