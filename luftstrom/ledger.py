@@ -13,7 +13,7 @@ from contracts.measures import MEASURES
 from contracts.stored import AIR, LIVE_BUCKET
 from contracts.topics import DOORS, MEASURE_TOPICS, READINGS_LATE, Topic
 from luftstrom.group_offsets import committed_offsets
-from luftstrom.letters import read_letters
+from luftstrom.letters import DOOR_TOPIC_NAMES, MEASURE_TOPIC_NAMES, read_letters
 from luftstrom.reconciliation import Door, Reconciliation
 from luftstrom.remedies import is_waiting_for_replay
 from luftstrom.windows import (
@@ -32,6 +32,7 @@ COLLECTOR_GROUP: str = CollectorSettings.model_fields["group_id"].default
 SET_ASIDE_BEFORE_KEY = "luftstrom:set-aside-before-restore"
 # A window that is over for so long should have nothing on the way: a poll, a checkpoint, a batch.
 SETTLED_S = 300
+VALUE_TOPIC_NAMES = DOOR_TOPIC_NAMES | MEASURE_TOPIC_NAMES
 REASONS_OF_WHOLE_MESSAGES = frozenset({Reason.NOT_JSON, Reason.NOT_A_READING})
 
 
@@ -115,10 +116,11 @@ def is_set_aside(letter: DeadLetter) -> bool:
     """Whether the letter is one value set aside after the door, and for good.
 
     The scraper's own letters (no source topic) are refused readings, which the door counts;
-    a whole message of the raw log that is no reading was not written by the scraper.
+    a whole message of the raw log that is no reading was not written by the scraper;
+    an aggregate or a forecast is no value of a reading.
     A value that a replay would store is on the way, until a replay stores it.
     """
-    is_value = letter.source_topic is not None and letter.reason not in REASONS_OF_WHOLE_MESSAGES
+    is_value = letter.source_topic in VALUE_TOPIC_NAMES and letter.reason not in REASONS_OF_WHOLE_MESSAGES
     return is_value and not is_waiting_for_replay(letter)
 
 

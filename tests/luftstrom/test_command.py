@@ -49,6 +49,7 @@ ABOUT_BY_COMMAND = {
     "stations": ("Show who sends", "--near", "--km", "--country", "--city", "geojson"),
     "replay": ("through a job again", "--from", "--version", "Ctrl-C"),
     "upgrade": ("Begin the Flink job anew", "--force"),
+    "train": ("fetch", "train", "backtest", "compare", "export", "promote", "rollback", "list", "report"),
     "record": ("Record the live feed into a file", "--every", "--for", "SCRAPER_CONTACT"),
 }
 ABOUT_BY_TOKEN_COMMAND = {
