@@ -22,7 +22,7 @@ POLL_S = 0.2
 HELD_POLL_S = 0.02  # while a full batch waits for room in the queue
 KAFKA_RETRY_S = 1.0
 LAG_EVERY_S = 2.0
-UNASSIGNED_S_MAX = 30.0
+STALLED_S_MAX = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,8 @@ class Collector:
         self._is_held = False
         self._kafka_trouble: str | None = None
         self._lag_due_at_s = 0.0
-        self._busy_at_s = self._clock.monotonic_s()
+        self._lag_records = 0
+        self._moved_at_s = self._clock.monotonic_s()
 
     def run(self) -> None:
         """Collect until stopping; raises TooManyBadError, and whatever is our bug."""
@@ -93,6 +94,7 @@ class Collector:
             return
         if not polled:
             return
+        self._moved_at_s = self._clock.monotonic_s()
         if not self._batch.records:
             self._batch = Batch(self._clock.monotonic_s())
         before = self._batch.records
@@ -132,7 +134,7 @@ class Collector:
         self._health.tick()
         because = self._writer.trouble or self._kafka_trouble
         is_idle = because is None and not self._source.assigned()
-        self._give_up_when_forgotten(is_idle=is_idle)
+        self._give_up_when_stalled(is_idle=is_idle)
         if is_idle:
             because = "no partitions assigned"
         if because is None:
@@ -141,23 +143,27 @@ class Collector:
             self._health.unready(because)
         self._metrics.queue_batches.set(self._writer.waiting_batches())
 
-    def _give_up_when_forgotten(self, *, is_idle: bool) -> None:
-        """Raise UnavailableError after a while without partitions, for a new process joins the group anew.
+    def _give_up_when_stalled(self, *, is_idle: bool) -> None:
+        """Raise UnavailableError after a while in which Kafka answers and gives nothing of what it has.
 
-        The client may miss the answer to its own join, and then waits for ever.
+        The client may miss the answer to its own join, or stop fetching, and then waits for ever: a new
+        process joins the group anew.
         """
         now_s = self._clock.monotonic_s()
-        if not is_idle:
-            self._busy_at_s = now_s
-        elif now_s - self._busy_at_s > UNASSIGNED_S_MAX:
-            raise UnavailableError(f"Kafka answers, and gave no partition for {UNASSIGNED_S_MAX:.0f} s")
+        is_waiting_for_kafka = is_idle or self._lag_records > 0
+        if self._is_held or self._kafka_trouble is not None or not is_waiting_for_kafka:
+            self._moved_at_s = now_s
+        elif now_s - self._moved_at_s > STALLED_S_MAX:
+            what = "partition" if is_idle else f"record of {self._lag_records}"
+            raise UnavailableError(f"Kafka answers, and gave no {what} for {STALLED_S_MAX:.0f} s")
 
     def _measure_lag(self) -> None:
         """Also how an idle collector notices that Kafka is away, for `poll` then only returns nothing."""
         if self._clock.monotonic_s() < self._lag_due_at_s:
             return
         try:
-            self._metrics.lag_records.set(self._source.lag())
+            self._lag_records = self._source.lag()
+            self._metrics.lag_records.set(self._lag_records)
             self._note_kafka(None)
         except UnavailableError as error:
             self._note_kafka(str(error))

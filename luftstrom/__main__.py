@@ -1,6 +1,7 @@
 """`luftstrom`: the command people type. Rooms are imported only by the command that needs them."""
 
 import json
+import os
 import signal
 import time
 from datetime import date, datetime
@@ -13,6 +14,7 @@ from contracts.errors import BadInputError, UnavailableError
 from luftstrom import screen
 from luftstrom.durations import duration_s
 from luftstrom.transactions_cli import transactions_app
+from runtime.proxies import spare_loopback
 from runtime.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -387,6 +389,7 @@ def main() -> None:
     SIGTERM ends a command as Ctrl-C does: what it started half is stopped again.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    spare_loopback(os.environ)
     try:
         app()
     except (UnavailableError, BadInputError, SettingsError) as error:
