@@ -57,7 +57,7 @@ def main() -> int:
         return SCHEMA_CONFLICT_EXIT_CODE
     except UnavailableError as error:
         # While stopping this is no failure: the part that was waited for never came.
-        log.error("collector_could_not_start", error=str(error))  # noqa: TRY400 - the message says it all
+        log.error("collector_gave_up", error=str(error))  # noqa: TRY400 - the message says it all
         return 0 if stopping.is_set() else UNAVAILABLE_EXIT_CODE
     return 0
 

@@ -26,7 +26,7 @@ HELD_WAIT_S = 0.1  # for room in the queue, before the loop goes round again
 PAUSE_AFTER_S = 2.0  # pausing throws away what was fetched, so not for a short wait
 KAFKA_RETRY_S = 1.0
 LAG_EVERY_S = 2.0
-UNASSIGNED_S_MAX = 30.0
+STALLED_S_MAX = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,8 @@ class Collector:
         self._lag_seconds = LagSeconds()
         self._kafka_trouble: str | None = None
         self._lag_due_at_s = 0.0
-        self._busy_at_s = self._clock.monotonic_s()
+        self._lag_records = 0
+        self._moved_at_s = self._clock.monotonic_s()
 
     def run(self) -> None:
         """Collect until stopping; raises TooManyBadError, and whatever is our bug."""
@@ -103,6 +104,7 @@ class Collector:
             self._stopping.wait(KAFKA_RETRY_S)
             return
         if polled:
+            self._moved_at_s = self._clock.monotonic_s()
             self._gather(polled)
 
     def _gather(self, polled: Mapping[Partition, Records]) -> None:
@@ -148,7 +150,7 @@ class Collector:
         self._health.tick()
         because = self._writer.trouble or self._kafka_trouble
         is_idle = because is None and not self._source.assigned()
-        self._give_up_when_forgotten(is_idle=is_idle)
+        self._give_up_when_stalled(is_idle=is_idle)
         if is_idle:
             because = "no partitions assigned"
         if because is None:
@@ -160,25 +162,28 @@ class Collector:
             self._metrics.series.labels(bucket).set(guard.series)
             self._metrics.new_series.labels(bucket).set(guard.new_in_hour)
 
-    def _give_up_when_forgotten(self, *, is_idle: bool) -> None:
-        """Raise UnavailableError after a while without partitions, for a new process joins the group anew.
+    def _give_up_when_stalled(self, *, is_idle: bool) -> None:
+        """Raise UnavailableError after a while in which Kafka answers and gives nothing of what it has.
 
-        The client may miss the answer to its own join, and then waits for ever.
+        The client may miss the answer to its own join, or stop fetching, and then waits for ever: a new
+        process joins the group anew.
         """
         now_s = self._clock.monotonic_s()
-        if not is_idle:
-            self._busy_at_s = now_s
-        elif now_s - self._busy_at_s > UNASSIGNED_S_MAX:
-            raise UnavailableError(f"Kafka answers, and gave no partition for {UNASSIGNED_S_MAX:.0f} s")
+        is_waiting_for_kafka = is_idle or self._lag_records > 0
+        if self._held_since_s is not None or self._kafka_trouble is not None or not is_waiting_for_kafka:
+            self._moved_at_s = now_s
+        elif now_s - self._moved_at_s > STALLED_S_MAX:
+            what = "partition" if is_idle else f"record of {self._lag_records}"
+            raise UnavailableError(f"Kafka answers, and gave no {what} for {STALLED_S_MAX:.0f} s")
 
     def _measure_lag(self) -> None:
         """Also how an idle collector notices that Kafka is away, for `poll` then only returns nothing."""
         if self._clock.monotonic_s() < self._lag_due_at_s:
             return
         try:
-            behind, now_s = self._source.lag(), self._clock.monotonic_s()
-            lag_s = self._lag_seconds.lag_s(now_s=now_s, consumed=self._consumed, behind=behind)
-            self._metrics.lag_records.set(behind)
+            self._lag_records, now_s = self._source.lag(), self._clock.monotonic_s()
+            lag_s = self._lag_seconds.lag_s(now_s=now_s, consumed=self._consumed, behind=self._lag_records)
+            self._metrics.lag_records.set(self._lag_records)
             self._metrics.lag_seconds.set(lag_s)
             self._note_kafka(None)
         except UnavailableError as error:

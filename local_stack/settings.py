@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from runtime.proxies import spare_loopback
 from runtime.settings import RoomSettings
 
 LOOPBACK = "127.0.0.1"
@@ -35,7 +36,9 @@ def environment_of_children() -> dict[str, str]:
         "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
         "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE",
     )  # fmt: skip
-    return {name: os.environ[name] for name in names if name in os.environ}
+    environment = {name: os.environ[name] for name in names if name in os.environ}
+    spare_loopback(environment)
+    return environment
 
 
 def environment_of_room(prefix: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ import psutil
 from contracts.errors import UnavailableError
 from local_stack.checks import require_data_folder, require_free_ports, require_source, starting_alone
 from local_stack.install import Installed, install
+from local_stack.install.flink_archive import install_flink_archive
 from local_stack.kafka import prepare_kafka
 from local_stack.programs import RECORDING, Program, servers, services, source_url
 from local_stack.provisioning import provision
@@ -69,6 +70,8 @@ def _start_all(settings: Settings, installed: Installed, tell: Tell) -> None:
     supervisor = Supervisor(settings)
     first, then = servers(installed, settings), services(installed, settings)
     require_free_ports([*first, *then])
+    # The job itself would make it while it is waited for, on a slow machine for longer than that.
+    install_flink_archive(installed.java, installed.connector_jars, installed.flink_cache, tell)
     try:
         _prepare(installed, settings)
         supervisor.start([*first, *then])

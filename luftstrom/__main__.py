@@ -1,6 +1,7 @@
 """`luftstrom`: the command people type. Rooms are imported only by the command that needs them."""
 
 import json
+import os
 import signal
 import time
 from datetime import date, datetime
@@ -17,6 +18,7 @@ from luftstrom.durations import duration_s
 from luftstrom.reconcile_cli import reconcile
 from luftstrom.tokens_cli import tokens_app
 from luftstrom.transactions_cli import transactions_app
+from runtime.proxies import spare_loopback
 from runtime.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -390,6 +392,7 @@ def main() -> None:
     SIGTERM ends a command as Ctrl-C does: what it started half is stopped again.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    spare_loopback(os.environ)
     try:
         app()
     except (UnavailableError, BadInputError, SettingsError) as error:

@@ -297,7 +297,7 @@ def test_a_partition_that_was_taken_away_is_not_committed(a_world):
 
 
 def test_a_collector_that_kafka_forgot_ends_so_that_a_new_one_joins(a_world, monkeypatch):
-    monkeypatch.setattr(collecting, "UNASSIGNED_S_MAX", 0.05)
+    monkeypatch.setattr(collecting, "STALLED_S_MAX", 0.05)
     monkeypatch.setattr(MemoryRecordSource, "assigned", lambda _self: frozenset())
     world = a_world(batch_age_s=0.01)
     world.clock = SystemClock()
@@ -338,3 +338,35 @@ def test_after_a_long_wait_for_the_store_partitions_are_paused_and_polled(a_worl
     world.store.is_available = True
     wait_until(lambda: world.committed == 100)
     assert not world.source._is_paused
+
+
+def test_a_collector_that_kafka_gives_nothing_more_ends_so_that_a_new_one_goes_on(a_world, monkeypatch):
+    monkeypatch.setattr(collecting, "STALLED_S_MAX", 0.05)
+    monkeypatch.setattr(MemoryRecordSource, "poll", lambda *_args, **_options: {})
+    world = a_world()
+    world.clock = SystemClock()
+    world.append_values(7)
+    world.start()
+    world.join()
+
+    assert isinstance(world.failure, UnavailableError)
+    assert "no record of 7" in str(world.failure)
+
+
+def test_a_collector_that_waits_for_its_store_is_not_stalled(a_world, monkeypatch):
+    monkeypatch.setattr(collecting, "STALLED_S_MAX", 0.05)
+    world = a_world(queue_batches=1)
+    world.clock = SystemClock()
+    world.store.is_available = False
+    world.append_values(100)
+    world.start()
+    wait_until(lambda: world.health.unready_because == "the store is down")
+    rounds = []
+    lag = world.source.lag
+    monkeypatch.setattr(collecting, "LAG_EVERY_S", 0.01)
+    world.source.lag = lambda: rounds.append(1) or lag()
+    wait_until(lambda: len(rounds) > 20)
+
+    world.store.is_available = True
+    wait_until(lambda: world.committed == 100)
+    assert world.failure is None
