@@ -8,10 +8,11 @@ import numpy as np
 from contracts.forecasts import HORIZON_GROUPS, QUANTILES, Method
 from forecasting.baselines import BASELINES
 from forecasting.bundle import ModelBundle
+from forecasting.calibration import band_factors, widened
 from forecasting.features import truths
 from forecasting.hourly_table import Booleans, Floats, Integers
 from forecasting.scores import DECILES, MEDIAN, Scores, in_group, pinball, scores, seasonal_scales
-from forecasting.transforms import plausible, restored
+from forecasting.transforms import plausible, restored, transformed
 from model_training.preparation import facts_of
 from model_training.splits import Examples
 from model_training.training import Prepared
@@ -21,6 +22,8 @@ WHO = (ALL, SEEN, UNSEEN)
 DRAWS = 1000
 CONFIDENCE = 0.90
 BATCH = 4096
+DAY_H = 24
+CALIBRATION_D = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +150,29 @@ def backtest(
 
 
 def forecasts(bundle: ModelBundle, ready: Prepared, examples: Examples) -> tuple[Floats, float]:
-    """A model's quantiles for the examples, and the share of them that its network made."""
+    """A model's quantiles for the examples, and the share of them that its network made.
+
+    Its bands are repaired day by day, as in serving: by the forecasts of the `CALIBRATION_D` days before
+    whose truths had come by then, those of the validation span among them.
+    """
+    if bundle.network is None:
+        said, _ = _raw_forecasts(bundle, ready, examples)
+        return said, 0.0
+    before = _evenly(ready.split.validation, examples)
+    whole = Examples(
+        np.concatenate([before.series, examples.series]), np.concatenate([before.columns, examples.columns])
+    )
+    said, share = _raw_forecasts(bundle, ready, whole)
+    repaired = _repaired(said, ready, whole)
+    return repaired[len(before) :], share
+
+
+def _evenly(validation: Examples, examples: Examples) -> Examples:
+    """Validation examples at about the step of the test's."""
+    return validation.where(slice(None, None, max(1, len(validation) // max(len(examples), 1))))
+
+
+def _raw_forecasts(bundle: ModelBundle, ready: Prepared, examples: Examples) -> tuple[Floats, float]:
     around = bundle.surroundings(ready.data.table)
     parts = [
         bundle.predict_at(around, examples.series[at : at + BATCH], examples.columns[at : at + BATCH])
@@ -156,6 +181,21 @@ def forecasts(bundle: ModelBundle, ready: Prepared, examples: Examples) -> tuple
     methods = [method for part in parts for method in part.methods]
     by_network = sum(method in {Method.RNN, Method.RNN_COLD} for method in methods)
     return np.concatenate([part.quantiles for part in parts]), by_network / len(methods)
+
+
+def _repaired(said: Floats, ready: Prepared, examples: Examples) -> Floats:
+    """The forecasts, each day's bands by what was known when it began."""
+    measure = ready.data.table.measure
+    scaled = transformed(said, measure)
+    came = truths(ready.around.values, examples.series, examples.columns).astype(np.float64)
+    day = (ready.data.table.starts_at_s // 3600 + examples.columns) // DAY_H
+    repaired = said.copy()
+    for today in np.unique(day):
+        is_known = (day < today - 1) & (day >= today - 1 - CALIBRATION_D)
+        if is_known.any():
+            factors, now = band_factors(scaled[is_known], came[is_known]), day == today
+            repaired[now] = restored(widened(scaled[now], factors), measure)
+    return repaired
 
 
 def rows(tested: Backtest) -> list[dict[str, float | int | str]]:

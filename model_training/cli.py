@@ -191,10 +191,12 @@ def compare(  # noqa: PLR0913, PLR0917
 def export(
     measure: Measure,
     version: Version,
-    out: Annotated[Path, typer.Option(help="Folder for the card and the LiteRT file.")],
+    out: Annotated[
+        Path, typer.Option(help="Registry to copy it into, as champion: card, LiteRT file, golden batch.")
+    ],
     registry: Registry = None,
 ) -> None:
-    """Copy what serving needs of a version, if its exported network gives the golden answers."""
+    """Copy what serving needs of a version to another registry, if its network gives the golden answers."""
     from model_training import commands, screen  # noqa: PLC0415
 
     for path in commands.export(_registry(registry), measure, version, out):

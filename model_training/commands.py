@@ -16,6 +16,7 @@ from model_training.backtesting import Backtest, backtest
 from model_training.design import Design
 from model_training.designs import BEIJING, design_of
 from model_training.gate import Verdict, judged
+from model_training.golden import GOLDEN_FILE, read_golden, require_agreement
 from model_training.progress import METRICS_FILE, Metrics, Step, Tell
 from model_training.protocols import BEIJING as BEIJING_PROTOCOL
 from model_training.protocols import Protocol
@@ -132,8 +133,6 @@ def _verdict(
 
 def export_problems(folder: Path) -> list[str]:
     """What is wrong with a version's exported network, by its golden batch."""
-    from model_training.golden import read_golden, require_agreement  # noqa: PLC0415
-
     try:
         require_agreement((folder / NETWORK_FILE).read_bytes(), read_golden(folder))
     except BadInputError as error:
@@ -161,15 +160,24 @@ def _point(registry: ModelRegistry, measure: str, version: str, by: str | None, 
 
 
 def export(registry: ModelRegistry, measure: str, version: str, target: Path) -> list[Path]:
-    """Copy what serving needs of a version to a folder, checked against its golden batch; the files."""
-    folder = registry.folder(measure, version)
-    card = registry.card(measure, version)
-    if card.kind not in BASELINES and (problems := export_problems(folder)):
-        raise BadInputError("bad_export", "; ".join(problems))
-    names = [CARD_FILE] if card.kind in BASELINES else [CARD_FILE, NETWORK_FILE]
-    for name in names:
-        write_whole(target / name, (folder / name).read_bytes())
-    return [target / name for name in names]
+    """Copy what serving needs of a version into the registry at `target`, as its champion; the files.
+
+    Raises BadInputError where the exported network does not give the golden answers.
+    """
+    folder, card = registry.folder(measure, version), registry.card(measure, version)
+    names = [CARD_FILE]
+    if card.kind not in BASELINES:
+        if problems := export_problems(folder):
+            raise BadInputError("bad_export", "; ".join(problems))
+        names += [NETWORK_FILE, GOLDEN_FILE]
+    exported = ModelRegistry(target)
+    if version not in exported.versions(measure):
+        exported.add(card, {name: (folder / name).read_bytes() for name in names})
+    pointer = registry.champion(measure)
+    is_champion = pointer is not None and pointer.version == version
+    reason = pointer.reason if pointer is not None and is_champion else "exported, not proven"
+    _point(exported, measure, version, None, reason)
+    return [target / measure / version / name for name in names]
 
 
 def compared(ready: Prepared, registry: ModelRegistry, one: str, other: str) -> tuple[Backtest, str, str]:
