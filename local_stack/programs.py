@@ -11,7 +11,7 @@ from collector.bootstrap import COLLECTOR_TOKEN
 from contracts.errors import UnavailableError
 from contracts.stored import ORG
 from flink_jobs.job import Job
-from local_stack.influxd import influxd_command, require_influxd
+from local_stack.influxd import INFLUXD_ENVIRONMENT, influxd_command, require_influxd
 from local_stack.install import Installed
 from local_stack.install.java import java_home
 from local_stack.kafka import kafka_command, require_kafka
@@ -113,6 +113,7 @@ def _influxd(installed: Installed, settings: Settings) -> Program:
         command=influxd_command(installed.influxd, settings.data_dir / "influxd", port=settings.influxd_port),
         require_ready=lambda: require_influxd(settings.influx_address),
         port_by_setting={"influxd_port": settings.influxd_port},
+        environment=INFLUXD_ENVIRONMENT,
     )
 
 
