@@ -17,11 +17,12 @@ from local_stack.programs import recording_starts_at_s
 from local_stack.recordings import recording_path
 from local_stack.settings import LOOPBACK, Settings
 from luftstrom import screen
-from luftstrom.air import latest_air
+from luftstrom.air import PlaceAir, latest_air
 from luftstrom.connections import connections
 from luftstrom.demo import play_history, settled
 from luftstrom.group_offsets import groups_lag
 from luftstrom.letters import Choice, Letter, Listed, letter_of_id, listed, read_letters
+from luftstrom.outlook import first_outlooks
 from luftstrom.overview import Overview, Row, collector_lag, freshness_s
 from luftstrom.reconciliation import Reconciliation
 from luftstrom.reinjecting import Report, reinjected
@@ -29,6 +30,7 @@ from luftstrom.replaying import replayed
 from luftstrom.transactions import Transaction, abort, open_transactions
 from luftstrom.windows import Span, Window
 from runtime.clock import SystemClock
+from runtime.influx_store import InfluxReader
 from runtime.kafka_log import KafkaPublisher
 from runtime.kafka_reader import KafkaLogReader
 from runtime.settings import environment_name, read_settings
@@ -43,6 +45,7 @@ from scraper.warming import positions_in, warm
 HANGING_AFTER_S = 60.0
 HANGING_AFTER_CHECKPOINTS = 4
 DEMO_RECORDING = "aberdeen-2019-05-12"
+PLACES_OF_DEMO = 3
 # Fewer are read at once: a bar would only flash by.
 MANY_LETTERS = 50_000
 
@@ -195,11 +198,22 @@ def demonstrate() -> bool:
     with connections(settings) as connected:
         with screen.progress_bar("stored", unit="values") as bar:
             reconciliation = settled(connected.ledger, on_progress=bar.update)
-        screen.show_air(latest_air(connected.influx))
-    screen.show_reconciliation(reconciliation)
+        air = latest_air(connected.influx)
+        screen.show_air(air)
+        screen.show_reconciliation(reconciliation)
+        _show_first_forecasts(connected.influx, air[:PLACES_OF_DEMO])
     screen.show_status(stack_overview())
     _say_where(settings)
     return reconciliation.closes
+
+
+def _show_first_forecasts(influx: InfluxReader, places: list[PlaceAir]) -> None:
+    screen.show_line("waiting for the first forecasts")
+    outlooks = first_outlooks(influx, places)
+    if outlooks:
+        screen.show_outlooks(outlooks)
+    else:
+        screen.show_line("none yet: the predictor waits for the windows of the last hour; see its log")
 
 
 def _settings_of(recording: str | None) -> Settings:

@@ -16,6 +16,7 @@ from rich.table import Table
 from contracts.measures import MEASURES
 from contracts.places import DetailedPlace
 from luftstrom.air import PlaceAir
+from luftstrom.outlook import AHEAD_H, Outlook
 from luftstrom.reconciliation import Reconciliation
 
 if TYPE_CHECKING:
@@ -126,6 +127,23 @@ def show_air(places: Sequence[PlaceAir]) -> None:
     if len(places) > PLACES_SHOWN:
         out.print(f"and {len(places) - PLACES_SHOWN} more places")
     show_line("Median of each sensor's latest undoubted value within the hour; indicative sensors.")
+
+
+def show_outlooks(outlooks: Sequence[Outlook]) -> None:
+    """What is forecast: a row a place and measure, a column some hours ahead."""
+    table = Table(
+        "place", "measure", *(f"+{each} h" for each in AHEAD_H), "sensors by method", title="What is forecast"
+    )
+    for each in outlooks:
+        bands = (each.band_by_ahead_h.get(ahead_h) for ahead_h in AHEAD_H)
+        table.add_row(
+            shown(f"{each.city}, {each.country}"),
+            f"{each.measure.name} {each.measure.unit}",
+            *("" if band is None else f"{band[1]:.1f} ({band[0]:.1f}…{band[2]:.1f})" for band in bands),
+            ", ".join(f"{method} {count}" for method, count in each.sensors_by_method.most_common()),
+        )
+    out.print(table)
+    show_line("Median and 80 % band of an hour's mean, the median of the place's sensors.")
 
 
 def show_place(place: DetailedPlace) -> None:
