@@ -151,7 +151,7 @@ def _metric(port: int, name: str) -> float:
     except requests.ConnectionError:
         return 0.0
     samples = (s for family in text_string_to_metric_families(text) for s in family.samples)
-    return next((sample.value for sample in samples if sample.name == name), 0.0)
+    return sum(sample.value for sample in samples if sample.name == name)
 
 
 def _stored(store: InfluxServer) -> int:

@@ -9,17 +9,21 @@ from prometheus_client import CollectorRegistry
 
 from collector.batches import TooManyBadError
 from collector.collecting import Collector, Surroundings
-from collector.lines import MEASURE_BY_TOPIC
+from collector.live_schema import SchemaConflictError, count_series, require_same_types
 from collector.metrics import Metrics
+from collector.series_guard import SeriesGuard
 from collector.settings import Settings, read_token
 from collector.writer_thread import WriterThread
 from collector.writing import BatchWriter
 from contracts.errors import UnavailableError
-from contracts.stored import RETENTION_S_BY_BUCKET
-from runtime.clock import SystemClock
+from contracts.points import STORED_BY_TOPIC
+from contracts.stored import BUCKETS
+from runtime.clock import Clock, SystemClock
+from runtime.confluent_log import ConfluentRecordSource
 from runtime.health import Health, serving_health
-from runtime.influx_store import InfluxPointStore
+from runtime.influx_store import InfluxPointStore, InfluxReader
 from runtime.kafka_log import KafkaPublisher, KafkaRecordSource
+from runtime.log_interfaces import RecordSource
 from runtime.logs import configure_logs
 from runtime.retry import retry_unavailable
 from runtime.settings import SettingsError, exit_on_bad_settings, read_settings
@@ -29,6 +33,7 @@ log = structlog.get_logger()
 
 UNAVAILABLE_EXIT_CODE = 1
 TOO_MANY_BAD_EXIT_CODE = 3
+SCHEMA_CONFLICT_EXIT_CODE = 4
 CLIENT_ID = "collector"
 CONNECT_BACKOFF_CAP_S = 5.0
 
@@ -47,9 +52,12 @@ def main() -> int:
     except TooManyBadError as error:
         log.error("collector_stopped_itself", error=str(error))  # noqa: TRY400 - the message says it all
         return TOO_MANY_BAD_EXIT_CODE
+    except SchemaConflictError as error:
+        log.error("schema_conflict", error=str(error))  # noqa: TRY400 - the message says it all
+        return SCHEMA_CONFLICT_EXIT_CODE
     except UnavailableError as error:
         # While stopping this is no failure: the part that was waited for never came.
-        log.error("collector_could_not_start", error=str(error))  # noqa: TRY400 - the message says it all
+        log.error("collector_gave_up", error=str(error))  # noqa: TRY400 - the message says it all
         return 0 if stopping.is_set() else UNAVAILABLE_EXIT_CODE
     return 0
 
@@ -61,33 +69,74 @@ def _collect(settings: Settings, token: str, stopping: threading.Event) -> None:
         port = open_parts.enter_context(
             serving_health(health, registry, port=settings.metrics_port, host=settings.metrics_host)
         )
-        log.info("collector_started", metrics_port=port, bucket=settings.influx_bucket)
-        store = open_parts.enter_context(closing(_store(settings, token)))
+        log.info("collector_started", metrics_port=port)
+        guards = {bucket.name: _guard(settings, clock) for bucket in BUCKETS}
+        health.unready(f"waiting for InfluxDB at {settings.influx_url}")
+        _look_at_store(settings, token, guards, health, stopping)
+        writers = {}
+        for bucket in BUCKETS:
+            store = open_parts.enter_context(closing(_store(settings, bucket.name, token)))
+            writers[bucket.name] = BatchWriter(
+                store, bucket=bucket.name, clock=clock, stopping=stopping, metrics=metrics
+            )
         health.unready(f"waiting for Kafka at {settings.kafka_bootstrap_servers}")
         publisher = open_parts.enter_context(closing(_publisher(settings, health, stopping)))
         source = open_parts.enter_context(closing(_source(settings, health, stopping)))
-        batch_writer = BatchWriter(
-            store,
-            retention_s=RETENTION_S_BY_BUCKET[settings.influx_bucket],
-            clock=clock,
-            stopping=stopping,
-            metrics=metrics,
-        )
         writer = WriterThread(
-            batch_writer,
+            writers,
             publisher,
             queue_batches=settings.queue_batches,
             clock=clock,
             stopping=stopping,
             metrics=metrics,
         )
-        surroundings = Surroundings(clock=clock, health=health, metrics=metrics, stopping=stopping)
+        surroundings = Surroundings(
+            clock=clock, health=health, metrics=metrics, guards=guards, stopping=stopping
+        )
         Collector(source, writer, settings, surroundings).run()
 
 
-def _store(settings: Settings, token: str) -> InfluxPointStore:
+def _guard(settings: Settings, clock: Clock) -> SeriesGuard:
+    return SeriesGuard(
+        series_max=settings.series_max, new_per_hour_max=settings.new_series_per_hour_max, clock=clock
+    )
+
+
+def _look_at_store(
+    settings: Settings,
+    token: str,
+    guards: dict[str, SeriesGuard],
+    health: Health,
+    stopping: threading.Event,
+) -> None:
+    """Raises SchemaConflictError; goes on where the token may not read, for writing is what it is for."""
+    reader = InfluxReader(url=settings.influx_url, token=token)
+
+    def look() -> None:
+        health.tick()
+        try:
+            require_same_types(reader)
+            count_series(reader, guards)
+        except UnavailableError as error:
+            health.unready(str(error))
+            raise
+        except ValueError as error:
+            log.warning("store_not_readable", error=str(error), remedy="let the token read the buckets, too")
+
+    retry_unavailable(look, what="looking at the store", stopping=stopping, cap_s=CONNECT_BACKOFF_CAP_S)
+
+
+def _store(settings: Settings, bucket: str, token: str) -> InfluxPointStore:
+    def token_now() -> str:
+        try:
+            return read_token(settings)
+        except SettingsError as error:
+            # It is being put in place; InfluxDB is asked again anyway.
+            log.warning("token_unreadable", error=str(error))
+            return token
+
     return InfluxPointStore(
-        url=settings.influx_url, org=settings.influx_org, bucket=settings.influx_bucket, token=token
+        url=settings.influx_url, org=settings.influx_org, bucket=bucket, token=token, token_now=token_now
     )
 
 
@@ -101,14 +150,15 @@ def _publisher(settings: Settings, health: Health, stopping: threading.Event) ->
     )
 
 
-def _source(settings: Settings, health: Health, stopping: threading.Event) -> KafkaRecordSource:
-    def connect() -> KafkaRecordSource:
+def _source(settings: Settings, health: Health, stopping: threading.Event) -> RecordSource:
+    def connect() -> RecordSource:
         health.tick()
-        return KafkaRecordSource(
-            settings.kafka_bootstrap_servers,
-            topics=sorted(MEASURE_BY_TOPIC),
-            group_id=settings.group_id,
-            client_id=CLIENT_ID,
+        topics = sorted(STORED_BY_TOPIC)
+        servers, group_id = settings.kafka_bootstrap_servers, settings.group_id
+        if settings.kafka_client == "kafka-python":
+            return KafkaRecordSource(servers, topics=topics, group_id=group_id, client_id=CLIENT_ID)
+        return ConfluentRecordSource(
+            servers, topics=topics, group_id=group_id, client_id=CLIENT_ID, member_id=settings.member_id
         )
 
     return retry_unavailable(

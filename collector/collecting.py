@@ -1,28 +1,32 @@
 """The loop: poll, gather, hand over, commit what is safe. One thread owns the record source."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
 
 from collector.batches import Batch
-from collector.lines import Period, kept_period
+from collector.lag_seconds import LagSeconds
+from collector.lines import kept_periods, made_of
 from collector.metrics import Metrics
+from collector.series_guard import SeriesGuard
 from collector.settings import Settings
 from collector.writer_thread import WriterThread
 from contracts.errors import UnavailableError
-from contracts.stored import RETENTION_S_BY_BUCKET
 from runtime.clock import Clock
 from runtime.health import Health
-from runtime.log_interfaces import Partition, RecordSource
+from runtime.log_interfaces import Partition, Records, RecordSource
 
 log = structlog.get_logger()
 
 POLL_S = 0.2
-HELD_POLL_S = 0.02  # while a full batch waits for room in the queue
+POLL_RECORDS = 1_000  # a record may make 27 lines
+HELD_WAIT_S = 0.1  # for room in the queue, before the loop goes round again
+PAUSE_AFTER_S = 2.0  # pausing throws away what was fetched, so not for a short wait
 KAFKA_RETRY_S = 1.0
 LAG_EVERY_S = 2.0
-UNASSIGNED_S_MAX = 30.0
+STALLED_S_MAX = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +36,7 @@ class Surroundings:
     clock: Clock
     health: Health
     metrics: Metrics
+    guards: Mapping[str, SeriesGuard]
     stopping: threading.Event
 
 
@@ -47,13 +52,17 @@ class Collector:
         self._clock = surroundings.clock
         self._health = surroundings.health
         self._metrics = surroundings.metrics
+        self._guards = surroundings.guards
         self._stopping = surroundings.stopping
         self._batch = Batch(self._clock.monotonic_s())
         self._uncommitted: dict[Partition, int] = {}
-        self._is_held = False
+        self._held_since_s: float | None = None
+        self._consumed = 0
+        self._lag_seconds = LagSeconds()
         self._kafka_trouble: str | None = None
         self._lag_due_at_s = 0.0
-        self._busy_at_s = self._clock.monotonic_s()
+        self._lag_records = 0
+        self._moved_at_s = self._clock.monotonic_s()
 
     def run(self) -> None:
         """Collect until stopping; raises TooManyBadError, and whatever is our bug."""
@@ -82,21 +91,28 @@ class Collector:
         log.info("collector_stopped", is_all_written=is_all_written, error=self._kafka_trouble)
 
     def _poll(self) -> None:
-        if self._is_held:
+        held_s = 0.0 if self._held_since_s is None else self._clock.monotonic_s() - self._held_since_s
+        if self._held_since_s is not None and held_s < PAUSE_AFTER_S:
+            return
+        if held_s:
             self._source.pause()  # each time, for a rebalance may have brought new partitions
-        room = max(self._settings.batch_lines - self._batch.records, 1)
+        room = min(max(self._settings.batch_lines - self._batch.records, 1), POLL_RECORDS)
         try:
-            polled = self._source.poll(HELD_POLL_S if self._is_held else POLL_S, max_records=room)
+            polled = self._source.poll(0.0 if held_s else POLL_S, max_records=room)
         except UnavailableError as error:
             self._note_kafka(str(error))
             self._stopping.wait(KAFKA_RETRY_S)
             return
-        if not polled:
-            return
+        if polled:
+            self._moved_at_s = self._clock.monotonic_s()
+            self._gather(polled)
+
+    def _gather(self, polled: Mapping[Partition, Records]) -> None:
         if not self._batch.records:
             self._batch = Batch(self._clock.monotonic_s())
         before = self._batch.records
-        self._batch.add(polled, self._period())
+        self._batch.add(polled, made_of(polled, kept_periods(self._clock.now_s()), self._guards))
+        self._consumed += self._batch.records - before
         self._metrics.records_consumed.inc(self._batch.records - before)
 
     def _hand_over(self) -> None:
@@ -107,10 +123,12 @@ class Collector:
         )
         if not is_due:
             return
-        was_held, self._is_held = self._is_held, not self._writer.offer(self._batch)
-        if not self._is_held:
-            self._batch = Batch(self._clock.monotonic_s())
-        if was_held and not self._is_held:
+        was_held = self._held_since_s is not None
+        if not self._writer.offer(self._batch, timeout_s=HELD_WAIT_S if was_held else 0.0):
+            self._held_since_s = self._held_since_s or self._clock.monotonic_s()
+            return
+        self._batch, self._held_since_s = Batch(self._clock.monotonic_s()), None
+        if was_held:
             self._source.resume()
 
     def _commit(self) -> None:
@@ -132,7 +150,7 @@ class Collector:
         self._health.tick()
         because = self._writer.trouble or self._kafka_trouble
         is_idle = because is None and not self._source.assigned()
-        self._give_up_when_forgotten(is_idle=is_idle)
+        self._give_up_when_stalled(is_idle=is_idle)
         if is_idle:
             because = "no partitions assigned"
         if because is None:
@@ -140,24 +158,33 @@ class Collector:
         else:
             self._health.unready(because)
         self._metrics.queue_batches.set(self._writer.waiting_batches())
+        for bucket, guard in self._guards.items():
+            self._metrics.series.labels(bucket).set(guard.series)
+            self._metrics.new_series.labels(bucket).set(guard.new_in_hour)
 
-    def _give_up_when_forgotten(self, *, is_idle: bool) -> None:
-        """Raise UnavailableError after a while without partitions, for a new process joins the group anew.
+    def _give_up_when_stalled(self, *, is_idle: bool) -> None:
+        """Raise UnavailableError after a while in which Kafka answers and gives nothing of what it has.
 
-        The client may miss the answer to its own join, and then waits for ever.
+        The client may miss the answer to its own join, or stop fetching, and then waits for ever: a new
+        process joins the group anew.
         """
         now_s = self._clock.monotonic_s()
-        if not is_idle:
-            self._busy_at_s = now_s
-        elif now_s - self._busy_at_s > UNASSIGNED_S_MAX:
-            raise UnavailableError(f"Kafka answers, and gave no partition for {UNASSIGNED_S_MAX:.0f} s")
+        is_waiting_for_kafka = is_idle or self._lag_records > 0
+        if self._held_since_s is not None or self._kafka_trouble is not None or not is_waiting_for_kafka:
+            self._moved_at_s = now_s
+        elif now_s - self._moved_at_s > STALLED_S_MAX:
+            what = "partition" if is_idle else f"record of {self._lag_records}"
+            raise UnavailableError(f"Kafka answers, and gave no {what} for {STALLED_S_MAX:.0f} s")
 
     def _measure_lag(self) -> None:
         """Also how an idle collector notices that Kafka is away, for `poll` then only returns nothing."""
         if self._clock.monotonic_s() < self._lag_due_at_s:
             return
         try:
-            self._metrics.lag_records.set(self._source.lag())
+            self._lag_records, now_s = self._source.lag(), self._clock.monotonic_s()
+            lag_s = self._lag_seconds.lag_s(now_s=now_s, consumed=self._consumed, behind=self._lag_records)
+            self._metrics.lag_records.set(self._lag_records)
+            self._metrics.lag_seconds.set(lag_s)
             self._note_kafka(None)
         except UnavailableError as error:
             self._note_kafka(str(error))
@@ -169,7 +196,3 @@ class Collector:
         elif trouble is None and self._kafka_trouble is not None:
             log.info("kafka_back")
         self._kafka_trouble = trouble
-
-    def _period(self) -> Period:
-        retention_s = RETENTION_S_BY_BUCKET[self._settings.influx_bucket]
-        return kept_period(now_s=self._clock.now_s(), retention_s=retention_s)

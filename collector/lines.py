@@ -1,95 +1,153 @@
 """From records to lines of InfluxDB, and to dead letters for what makes no line."""
 
-import math
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
+import msgspec
+
+from collector.series_guard import SeriesGuard
 from contracts.dead_letters import DeadLetter, Reason, dead_letter
 from contracts.errors import BadInputError
-from contracts.measure_values import MeasureValue
-from contracts.measures import MEASURE_BY_NAME, Measure
-from contracts.stored import measure_line
-from contracts.topics import MEASURE_TOPICS, Topic
-from runtime.log_interfaces import Partition, Record
+from contracts.points import STORED_BY_TOPIC, Stored
+from contracts.stored import RETENTION_S_BY_BUCKET
+from runtime.log_interfaces import Partition, Records
 
 # The broker refuses what is dated more than an hour ahead of it; clocks differ by less than another.
 AHEAD_S_MAX = 2 * 3600
 
-MEASURE_BY_TOPIC: dict[str, tuple[Topic[MeasureValue], Measure]] = {
-    topic.name: (topic, MEASURE_BY_NAME[name]) for name, topic in MEASURE_TOPICS.items()
-}
-
-
-class Line(NamedTuple):
-    """One line of the store's protocol, and the record that it was made of."""
-
-    text: str
-    observed_at_s: int
-    sensor_id: int
-    partition: Partition
-    record: Record
-
 
 class Period(NamedTuple):
-    """The observation times, Unix seconds, that the store is asked to keep."""
+    """The moments, Unix seconds, that a bucket is asked to keep."""
 
     start_s: float
     end_s: float
 
 
-def kept_period(*, now_s: float, retention_s: float) -> Period:
-    """From the end of retention to a little ahead of `now_s`."""
-    return Period(now_s - retention_s, now_s + AHEAD_S_MAX)
+Periods = Mapping[str, Period]  # by bucket
 
 
-def lines_and_letters(
-    polled: Mapping[Partition, Sequence[Record]], period: Period
-) -> tuple[list[Line], list[DeadLetter]]:
-    """A line for each record, or a dead letter where there can be none; one never costs another."""
-    lines: list[Line] = []
-    letters: list[DeadLetter] = []
+@dataclass(slots=True)
+class Lines:
+    """Lines for one bucket, column by column: the text, its moment, and the record that it was made of.
+
+    A record that makes several lines stands beside each of them.
+    """
+
+    texts: list[str] = field(default_factory=list)
+    moments: list[int] = field(default_factory=list)
+    partitions: list[Partition] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)
+    values: list[bytes | None] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def extend(self, other: "Lines") -> None:
+        """Take in the other's lines, behind ours."""
+        for column, more in zip(self._columns(), other._columns(), strict=True):
+            column.extend(more)
+
+    def picked(self, numbers: Iterable[int]) -> "Lines":
+        """The lines of these numbers."""
+        numbers = list(numbers)
+        return Lines(*([column[number] for number in numbers] for column in self._columns()))
+
+    def without(self, numbers: Iterable[int]) -> "Lines":
+        """The lines but those of these numbers."""
+        left_out = set(numbers)
+        return self.picked(number for number in range(len(self)) if number not in left_out)
+
+    def cut(self, start: int, stop: int) -> "Lines":
+        """The lines from number `start` to before `stop`."""
+        return Lines(*(column[start:stop] for column in self._columns()))
+
+    def letters(self, reason: Reason) -> list[DeadLetter]:
+        """A dead letter for each record: however many of its lines the store will not take."""
+        records = dict.fromkeys(zip(self.partitions, self.offsets, self.values, strict=True))
+        return [_letter(reason, partition, offset, value) for partition, offset, value in records]
+
+    def _columns(self) -> tuple[list[Any], ...]:
+        return self.texts, self.moments, self.partitions, self.offsets, self.values
+
+
+class Made(NamedTuple):
+    """What records became."""
+
+    lines_by_bucket: Mapping[str, Lines]
+    letters: list[DeadLetter]
+
+
+def kept_periods(now_s: float) -> dict[str, Period]:
+    """For each bucket from the end of its retention to a little ahead of `now_s`."""
+    return {
+        bucket: Period(now_s - retention_s, now_s + AHEAD_S_MAX)
+        for bucket, retention_s in RETENTION_S_BY_BUCKET.items()
+    }
+
+
+def made_of(polled: Mapping[Partition, Records], periods: Periods, guards: Mapping[str, SeriesGuard]) -> Made:
+    """Lines for each record, or a dead letter where there can be none; one never costs another."""
+    made = Made(defaultdict(Lines), [])
     for partition, records in polled.items():
-        topic, measure = MEASURE_BY_TOPIC[partition.topic]
-        for record in records:
-            made = _line_or_letter(record, partition, topic, measure, period)
-            if isinstance(made, Line):
-                lines.append(made)
-            else:
-                letters.append(made)
-    return lines, letters
+        stored = STORED_BY_TOPIC[partition.topic]
+        bucket = stored.bucket.name
+        lines = _lines(partition, records, stored, periods[bucket], made.letters)
+        made.lines_by_bucket[bucket].extend(_admitted(lines, guards[bucket], made.letters))
+    return made
 
 
-def reason_against(message: MeasureValue, period: Period) -> Reason | None:
-    """Why a message can make no line; None where it can."""
-    numbers = (message.value, message.lat or 0.0, message.lon or 0.0)
-    if not all(map(math.isfinite, numbers)):
-        return Reason.NOT_A_NUMBER
-    if message.observed_at_s < period.start_s:
-        return Reason.OUTSIDE_RETENTION
-    if message.observed_at_s > period.end_s:
-        return Reason.FROM_THE_FUTURE
-    return None
+def _lines(
+    partition: Partition, records: Records, stored: Stored[Any], period: Period, letters: list[DeadLetter]
+) -> Lines:
+    # The one loop that each value goes through: names are bound and lists filled outside of objects.
+    decode, lines_of, moment_of, (start_s, end_s) = stored.topic.decode, stored.lines, stored.moment_s, period
+    made = Lines()
+    texts, moments, offsets, values = made.texts, made.moments, made.offsets, made.values
+    for offset, value in zip(records.offsets, records.values, strict=True):
+        try:
+            message = decode(value or b"")
+            written = lines_of(message)
+        except BadInputError as error:
+            letters.append(_letter(Reason(error.reason), partition, offset, value))
+            continue
+        moment = moment_of(message)
+        if not start_s <= moment <= end_s:
+            reason = Reason.OUTSIDE_RETENTION if moment < start_s else Reason.FROM_THE_FUTURE
+            letters.append(_letter(reason, partition, offset, value))
+            continue
+        for text in written:
+            texts.append(text)
+            moments.append(moment)
+            offsets.append(offset)
+            values.append(value)
+    made.partitions = [partition] * len(texts)
+    return made
 
 
-def letter_of(line: Line, reason: Reason) -> DeadLetter:
-    """The dead letter of a line that the store will not take."""
-    return _letter(reason, line.partition, line.record, line.sensor_id)
+def _admitted(lines: Lines, guard: SeriesGuard, letters: list[DeadLetter]) -> Lines:
+    refused = guard.refused(lines.texts)
+    if not refused:
+        return lines
+    letters += lines.picked(refused).letters(Reason.TOO_MANY_SERIES)
+    return lines.without(refused)
 
 
-def _line_or_letter(
-    record: Record, partition: Partition, topic: Topic[MeasureValue], measure: Measure, period: Period
-) -> Line | DeadLetter:
+class _Sensor(msgspec.Struct):
+    sensor_id: int | None = None
+
+
+_decode_sensor = msgspec.json.Decoder(_Sensor).decode
+
+
+def _letter(reason: Reason, partition: Partition, offset: int, value: bytes | None) -> DeadLetter:
+    source = (partition.topic, partition.number, offset)
+    return dead_letter(reason, value or b"", source=source, sensor_id=_sensor_id(value or b""))
+
+
+def _sensor_id(value: bytes) -> int | None:
     try:
-        message = topic.decode(record.value or b"")
-    except BadInputError:
-        return _letter(Reason.UNDECODABLE, partition, record)
-    reason = reason_against(message, period)
-    if reason is not None:
-        return _letter(reason, partition, record, message.sensor_id)
-    text = measure_line(message, measure)
-    return Line(text, message.observed_at_s, message.sensor_id, partition, record)
-
-
-def _letter(reason: Reason, partition: Partition, record: Record, sensor_id: int | None = None) -> DeadLetter:
-    source = (partition.topic, partition.number, record.offset)
-    return dead_letter(reason, record.value or b"", source=source, sensor_id=sensor_id)
+        return _decode_sensor(value).sensor_id
+    except (msgspec.MsgspecError, ValueError):
+        return None

@@ -2,7 +2,9 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from collector.value_age import ValueAge
 from contracts.dead_letters import Reason
+from contracts.stored import BUCKETS
 
 NO_ANSWER = "none"
 
@@ -15,7 +17,10 @@ class Metrics:
             "collector_records_consumed", "Records read from Kafka.", registry=registry
         )
         self.points_written = Counter(
-            "collector_points_written", "Lines acknowledged by InfluxDB, repeats included.", registry=registry
+            "collector_points_written",
+            "Lines acknowledged by InfluxDB, by bucket, repeats included.",
+            ["bucket"],
+            registry=registry,
         )
         self.messages_set_aside = Counter(
             "collector_messages_set_aside",
@@ -43,10 +48,25 @@ class Metrics:
         self.queue_batches = Gauge(
             "collector_queue_batches", "Batches waiting for the writer.", registry=registry
         )
-        self.last_stored_observed_at_s = Gauge(
-            "collector_last_stored_observed_at_s",
-            "Newest observation time among the stored points, Unix seconds.",
+        self.lag_seconds = Gauge(
+            "collector_lag_seconds",
+            "How long ago the next record to read was written; what was there at the start counts from then.",
             registry=registry,
         )
+        self.series = Gauge(
+            "collector_series",
+            "Series known of a bucket, see COLLECTOR_SERIES_MAX.",
+            ["bucket"],
+            registry=registry,
+        )
+        self.new_series = Gauge(
+            "collector_new_series",
+            "Series that came new in the running hour, see COLLECTOR_NEW_SERIES_PER_HOUR_MAX.",
+            ["bucket"],
+            registry=registry,
+        )
+        self.value_age = ValueAge(registry)
+        for bucket in BUCKETS:
+            self.points_written.labels(bucket.name)
         for reason in Reason:
             self.messages_set_aside.labels(reason.value)

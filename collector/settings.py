@@ -1,11 +1,12 @@
 """All that the collector can be told."""
 
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from contracts.stored import LIVE_BUCKET, ORG, RETENTION_S_BY_BUCKET
+from contracts.stored import ORG
 from runtime.settings import RoomSettings, SettingsError, environment_name
 
 
@@ -16,14 +17,26 @@ class Settings(RoomSettings):
 
     kafka_bootstrap_servers: str = Field(description="Kafka's addresses, host:port, by commas")
     influx_url: str = Field(description="InfluxDB's address, http://host:port")
-    influx_token_file: Path = Field(description="file with a token that may write the bucket")
+    influx_token_file: Path = Field(description="file with a token that may write the buckets")
     metrics_port: int = Field(
         ge=0, le=65535, description="port of /metrics, /livez and /readyz; 0 takes any free one"
     )
     metrics_host: str = Field(default="127.0.0.1", description="address that the metrics port is bound to")
     influx_org: str = Field(default=ORG, description="organisation in InfluxDB")
-    influx_bucket: str = Field(default=LIVE_BUCKET, description="bucket that takes the points")
     group_id: str = Field(default="collector", description="consumer group; a new one reads all again")
+    member_id: str | None = Field(
+        default=None,
+        description="name in the group, another for each replica: kept over a restart, it spares a rebalance",
+    )
+    kafka_client: Literal["confluent-kafka", "kafka-python"] = Field(
+        default="kafka-python", description="library that reads Kafka"
+    )
+    series_max: int = Field(
+        default=1_000_000, ge=1, description="series in a bucket, at most; new ones beyond are set aside"
+    )
+    new_series_per_hour_max: int = Field(
+        default=250_000, ge=1, description="new series in a bucket in an hour, at most; more are set aside"
+    )
     batch_lines: int = Field(default=5000, ge=1, le=50_000, description="records in a batch, at most")
     batch_age_s: float = Field(default=1.0, gt=0.0, le=60.0, description="age of a batch in seconds, at most")
     queue_batches: int = Field(default=4, ge=1, le=64, description="batches waiting to be written, at most")
@@ -34,18 +47,11 @@ class Settings(RoomSettings):
         default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="level of logs"
     )
 
-    @field_validator("influx_bucket")
-    @classmethod
-    def _is_known(cls, bucket: str) -> str:
-        if bucket not in RETENTION_S_BY_BUCKET:
-            raise ValueError(f"must be one of {sorted(RETENTION_S_BY_BUCKET)}")
-        return bucket
-
 
 def read_token(settings: Settings) -> str:
     """The token in the token file; raises SettingsError, naming the setting, where there is none."""
     path, name = settings.influx_token_file, environment_name(Settings, "influx_token_file")
-    remedy = f"Set {name} to a file that holds a token with write access to '{settings.influx_bucket}'."
+    remedy = f"Set {name} to a file that holds a token with write access to the buckets."
     try:
         token = path.read_text().strip()
     except OSError as error:

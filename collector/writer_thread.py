@@ -3,6 +3,7 @@
 import queue
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 
 import structlog
@@ -23,11 +24,14 @@ DEAD_LETTER_BACKOFF_CAP_S = 10.0
 
 
 class WriterThread:
-    """Writes batches in their order; a batch is acknowledged when its points and dead letters are safe."""
+    """Writes batches in their order, each bucket's lines by the writer of the bucket.
+
+    A batch is acknowledged when the points of every bucket and the dead letters are safe.
+    """
 
     def __init__(
         self,
-        batch_writer: BatchWriter,
+        batch_writers: Mapping[str, BatchWriter],
         publisher: Publisher,
         *,
         queue_batches: int,
@@ -35,7 +39,7 @@ class WriterThread:
         stopping: threading.Event,
         metrics: Metrics,
     ) -> None:
-        self._batch_writer = batch_writer
+        self._batch_writers = batch_writers
         self._publisher = publisher
         self._clock = clock
         self._stopping = stopping
@@ -55,7 +59,8 @@ class WriterThread:
     @property
     def trouble(self) -> str | None:
         """Why nothing can be made safe now; None while it can."""
-        return self._batch_writer.trouble or self._trouble
+        troubles = (writer.trouble for writer in self._batch_writers.values())
+        return next(filter(None, troubles), self._trouble)
 
     def offer(self, batch: Batch, *, timeout_s: float = 0.0) -> bool:
         """Hand a batch over; False where the queue stayed full."""
@@ -93,7 +98,8 @@ class WriterThread:
 
     def _run(self) -> None:
         try:
-            self._batch_writer.probe()
+            for batch_writer in self._batch_writers.values():
+                batch_writer.probe()
             while (batch := self._waiting.get()) is not None:
                 self._make_safe(batch)
         except UnavailableError as error:
@@ -111,7 +117,9 @@ class WriterThread:
 
     def _make_safe(self, batch: Batch) -> None:
         require_mostly_good(batch.records, batch.letters)
-        letters = batch.letters + self._batch_writer.write(batch.lines)
+        letters = batch.letters
+        for bucket, lines in batch.lines_by_bucket.items():
+            letters = letters + self._batch_writers[bucket].write(lines)
         require_mostly_good(batch.records, letters)
         if letters:
             self._set_aside(letters)

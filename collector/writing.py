@@ -7,22 +7,24 @@ A repeat does no harm, for equal points overwrite themselves.
 
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import msgspec
 import structlog
 import tenacity
 
 from collector.batches import require_mostly_good
-from collector.lines import Line, letter_of
+from collector.lines import Lines
 from collector.metrics import NO_ANSWER, Metrics
 from contracts.dead_letters import DeadLetter, Reason
 from contracts.errors import UnavailableError
+from contracts.stored import AIR, RETENTION_S_BY_BUCKET
 from runtime.clock import Clock
 from runtime.store_interface import PointStore, WriteRefusedError
 
 log = structlog.get_logger()
 
+REQUEST_LINES = 5_000  # more is no faster, and less is slower
 BACKOFF_BASE_S = 0.5
 BACKOFF_CAP_S = 10.0
 RETRY_AFTER_S_MAX = 300.0
@@ -30,6 +32,7 @@ RETRY_AFTER_S_MAX = 300.0
 NAMED, TOO_LARGE, NOT_NAMED = 400, 413, 422
 NOT_ALLOWED = frozenset({401, 403, 404})
 
+_VALUE = f"{AIR},"
 _UNPARSED = re.compile(r"^unable to parse '(?P<line>.*)': (?P<reason>.*)$", re.MULTILINE)
 
 
@@ -52,26 +55,26 @@ _decode_refusal = msgspec.json.Decoder(_Refusal).decode
 
 
 class BatchWriter:
-    """Writes one batch at a time, for as long as it takes."""
+    """Writes the lines of one bucket, for as long as it takes."""
 
     def __init__(
         self,
         store: PointStore,
         *,
-        retention_s: float,
+        bucket: str,
         clock: Clock,
         stopping: threading.Event,
         metrics: Metrics,
+        request_lines: int = REQUEST_LINES,
         backoff_base_s: float = BACKOFF_BASE_S,
     ) -> None:
-        self._store = store
-        self._retention_s = retention_s
+        self._store, self._bucket, self._request_lines = store, bucket, request_lines
+        self._retention_s = RETENTION_S_BY_BUCKET[bucket]
         self._clock = clock
         self._stopping = stopping
         self._metrics = metrics
         self._backoff_base_s = backoff_base_s
         self._trouble: str | None = None
-        self._newest_at_s = 0
 
     @property
     def trouble(self) -> str | None:
@@ -80,16 +83,17 @@ class BatchWriter:
 
     def probe(self) -> None:
         """Wait until the store answers and lets us in; raises UnavailableError once stopping."""
-        self._answer([])
+        self._answer(Lines())
 
-    def write(self, lines: Sequence[Line]) -> list[DeadLetter]:
+    def write(self, lines: Lines) -> list[DeadLetter]:
         """Store every line that the store will ever take; the dead letters of the others.
 
         Raises UnavailableError where the store is away and the process is stopping,
         TooManyBadError where it refuses most of the batch.
         """
         letters: list[DeadLetter] = []
-        waiting = [list(lines)] if lines else []
+        step = self._request_lines
+        waiting = [lines.cut(start, start + step) for start in range(0, len(lines), step)][::-1]
         while waiting:
             part = waiting.pop()
             refusal = self._answer(part)
@@ -103,7 +107,7 @@ class BatchWriter:
             require_mostly_good(len(lines), letters)
         return letters
 
-    def _answer(self, lines: Sequence[Line]) -> WriteRefusedError | None:
+    def _answer(self, lines: Lines) -> WriteRefusedError | None:
         """None where all is stored, or a refusal that waiting does not cure."""
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(StoreAwayError),
@@ -112,9 +116,9 @@ class BatchWriter:
             sleep=tenacity.sleep_using_event(self._stopping),
             reraise=True,
         )
-        return retrying(self._ask, [line.text for line in lines])
+        return retrying(self._ask, lines.texts)
 
-    def _ask(self, texts: Sequence[str]) -> WriteRefusedError | None:
+    def _ask(self, texts: list[str]) -> WriteRefusedError | None:
         status = NO_ANSWER
         started_at_s = self._clock.monotonic_s()
         try:
@@ -140,33 +144,31 @@ class BatchWriter:
         self._trouble = trouble
         return StoreAwayError(trouble, retry_after_s)
 
-    def _count_stored(self, lines: Sequence[Line]) -> None:
-        self._trouble = None
-        self._metrics.points_written.inc(len(lines))
-        self._newest_at_s = max(self._newest_at_s, *(line.observed_at_s for line in lines))
-        self._metrics.last_stored_observed_at_s.set(self._newest_at_s)
+    def _count_stored(self, lines: Lines) -> None:
+        self._metrics.points_written.labels(self._bucket).inc(len(lines))
+        values = [at for text, at in zip(lines.texts, lines.moments, strict=True) if text.startswith(_VALUE)]
+        self._metrics.value_age.observe(values, now_s=self._clock.now_s())
 
 
 def consequence(
-    lines: list[Line], refusal: WriteRefusedError, *, kept_since_s: float
-) -> tuple[list[list[Line]], list[DeadLetter]]:
+    lines: Lines, refusal: WriteRefusedError, *, kept_since_s: float
+) -> tuple[list[Lines], list[DeadLetter]]:
     """What to send next, and the dead letters, after a refusal that is about the lines themselves."""
-    bad: list[Line] = []
+    bad: list[int] = []
     reason = Reason.REFUSED_BY_STORE
     if refusal.status == NAMED:
         named = unparsed_lines(refusal.body)
-        bad = [line for line in lines if line.text in named]
+        bad = [number for number, text in enumerate(lines.texts) if text in named]
     elif refusal.status == NOT_NAMED:
         # Lines age while they wait for the store: the oldest may have left its retention meanwhile.
-        bad = [line for line in lines if line.observed_at_s < kept_since_s]
+        bad = [number for number, at_s in enumerate(lines.moments) if at_s < kept_since_s]
         reason = Reason.OUTSIDE_RETENTION if bad else reason
     if not bad and len(lines) > 1:
         middle = len(lines) // 2
-        return [lines[middle:], lines[:middle]], []
-    bad = bad or lines
-    set_aside = set(map(id, bad))
-    good = [line for line in lines if id(line) not in set_aside]
-    return ([good] if good else []), [letter_of(line, reason) for line in bad]
+        return [lines.cut(middle, len(lines)), lines.cut(0, middle)], []
+    bad = bad or list(range(len(lines)))
+    good = lines.without(bad)
+    return ([good] if good else []), lines.picked(bad).letters(reason)
 
 
 def unparsed_lines(body: bytes) -> dict[str, str]:

@@ -18,6 +18,7 @@ class Reason(StrEnum):
     UNKNOWN_MEASURE = "unknown_measure"  # a value_type that the table of measures does not know
     UNDECODABLE = "undecodable"  # a message that is not what its topic promises
     OUTSIDE_RETENTION = "outside_retention"  # older than the store keeps
+    TOO_MANY_SERIES = "too_many_series"  # a new series beyond the limit of the collector's guard
     REFUSED_BY_STORE = "refused_by_store"  # a point that InfluxDB will not take
 
 

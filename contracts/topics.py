@@ -12,6 +12,7 @@ import msgspec
 from contracts.aggregates import Aggregate, FlaggedSpan, LateReading, PlaceHour, PlaceRank, Throughput
 from contracts.dead_letters import DeadLetter
 from contracts.errors import BadInputError
+from contracts.forecasts import Forecast, ForecastSkill
 from contracts.measure_values import MeasureValue
 from contracts.measures import MEASURES
 from contracts.readings import RawReading, decode_raw_reading, encode_raw_reading
@@ -148,6 +149,32 @@ FLAGS: Topic[FlaggedSpan] = _aggregated(
     "flags-v1", FlaggedSpan, "Doubts that a reading alone does not tell, of a span of time.", key="sensor id"
 )
 
+_encode_forecast, _decode_forecast = _json_codec(Forecast)
+
+FORECASTS: Topic[Forecast] = Topic(
+    name="forecasts-v1",
+    about="One issue of one sensor and measure: quantiles of the next 24 hours.",
+    key="sensor id",
+    encode=_encode_forecast,
+    decode=_decode_forecast,
+    writers=("app_predict",),
+    readers=("collector",),
+    partitions=2,
+)
+
+_encode_forecast_skill, _decode_forecast_skill = _json_codec(ForecastSkill)
+
+FORECAST_SKILL: Topic[ForecastSkill] = Topic(
+    name="forecast-skill-v1",
+    about="How the forecasts for an hour did, by measure, method and group of horizons.",
+    key="measure",
+    encode=_encode_forecast_skill,
+    decode=_decode_forecast_skill,
+    writers=("app_predict",),
+    readers=("collector",),
+    partitions=1,
+)
+
 _encode_dead_letter, _decode_dead_letter = _json_codec(DeadLetter)
 
 DEAD_LETTERS: Topic[DeadLetter] = Topic(
@@ -186,6 +213,8 @@ TOPICS: tuple[Topic[Any], ...] = (
     THROUGHPUT_10S,
     READINGS_LATE,
     FLAGS,
+    FORECASTS,
+    FORECAST_SKILL,
     DEAD_LETTERS,
     SENSORS,
 )

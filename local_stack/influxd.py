@@ -7,6 +7,9 @@ import requests
 from contracts.errors import UnavailableError
 from local_stack.settings import LOOPBACK
 
+# Go collects its garbage at half as much again as is in use, not at twice: less memory for a little CPU.
+INFLUXD_ENVIRONMENT = {"GOGC": "50"}
+
 
 def influxd_command(influxd: Path, data_dir: Path, *, port: int) -> list[str]:
     """The server's command line; all its data in one folder, no word to its vendor."""

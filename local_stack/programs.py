@@ -11,7 +11,7 @@ from collector.bootstrap import COLLECTOR_TOKEN
 from contracts.errors import UnavailableError
 from contracts.stored import ORG
 from flink_jobs.job import Job
-from local_stack.influxd import influxd_command, require_influxd
+from local_stack.influxd import INFLUXD_ENVIRONMENT, influxd_command, require_influxd
 from local_stack.install import Installed
 from local_stack.install.java import java_home
 from local_stack.kafka import kafka_command, require_kafka
@@ -83,7 +83,7 @@ def servers(installed: Installed, settings: Settings) -> list[Program]:
 
 def services(installed: Installed, settings: Settings) -> list[Program]:
     """The rooms that do the work; started when the servers are ready and set up."""
-    return [_flink(installed, settings), _collector(settings), _scraper(settings)]
+    return [_flink(installed, settings), _collector(settings), _predictor(settings), _scraper(settings)]
 
 
 def source_url(settings: Settings) -> str | None:
@@ -113,6 +113,7 @@ def _influxd(installed: Installed, settings: Settings) -> Program:
         command=influxd_command(installed.influxd, settings.data_dir / "influxd", port=settings.influxd_port),
         require_ready=lambda: require_influxd(settings.influx_address),
         port_by_setting={"influxd_port": settings.influxd_port},
+        environment=INFLUXD_ENVIRONMENT,
     )
 
 
@@ -185,6 +186,24 @@ def _collector(settings: Settings) -> Program:
         },
         require_ready=lambda: _require_ok(f"http://{LOOPBACK}:{settings.collector_metrics_port}/readyz"),
         port_by_setting={"collector_metrics_port": settings.collector_metrics_port},
+    )
+
+
+def _predictor(settings: Settings) -> Program:
+    return Program(
+        name="predictor",
+        command=[sys.executable, "-m", "app_predict"],
+        environment={
+            **environment_of_room("APP_PREDICT_"),
+            "APP_PREDICT_KAFKA_BOOTSTRAP_SERVERS": settings.kafka_address,
+            "APP_PREDICT_INFLUX_URL": settings.influx_address,
+            "APP_PREDICT_INFLUX_TOKEN_FILE": str(settings.secrets_dir / "predictor.token"),
+            "APP_PREDICT_REGISTRY_DIR": str(settings.registry_dir.absolute()),
+            "APP_PREDICT_STATE_DIR": str(settings.predictor_dir),
+            "APP_PREDICT_METRICS_PORT": str(settings.predictor_metrics_port),
+        },
+        require_ready=lambda: _require_ok(f"http://{LOOPBACK}:{settings.predictor_metrics_port}/readyz"),
+        port_by_setting={"predictor_metrics_port": settings.predictor_metrics_port},
     )
 
 

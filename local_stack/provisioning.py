@@ -8,7 +8,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from collector.bootstrap import bootstrap, operator_token_in
+from collector.bootstrap import TokenFolder, bootstrap, operator_token_in
 from contracts.errors import UnavailableError
 from contracts.stored import ORG
 from contracts.topics import TOPICS, Topic
@@ -25,8 +25,9 @@ def provision(settings: Settings, tell: Tell) -> None:
     bootstrap(
         url=settings.influx_address,
         org=ORG,
-        operator_token=_operator_token(settings),
-        secrets_dir=settings.secrets_dir,
+        operator_token=operator_token(settings),
+        tokens=TokenFolder(settings.secrets_dir),
+        tell=tell,
     )
 
 
@@ -80,7 +81,8 @@ def _differences(admin: KafkaAdminClient, topics: list[Topic[Any]]) -> list[str]
     return lines
 
 
-def _operator_token(settings: Settings) -> str:
+def operator_token(settings: Settings) -> str:
+    """InfluxDB's operator token: of the file that is named, else of our secrets; made at the first call."""
     given = settings.influx_operator_token_file
     if given is None:
         return operator_token_in(settings.secrets_dir)

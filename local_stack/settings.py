@@ -7,9 +7,11 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from runtime.proxies import spare_loopback
 from runtime.settings import RoomSettings
 
 LOOPBACK = "127.0.0.1"
+CHAMPIONS = Path(__file__).parents[1] / "model_training" / "champions"
 # They mean something else in the configuration files of supervisord and Kafka.
 FORBIDDEN_IN_FOLDER = set('%;#,"\\')
 
@@ -34,7 +36,9 @@ def environment_of_children() -> dict[str, str]:
         "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
         "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE",
     )  # fmt: skip
-    return {name: os.environ[name] for name in names if name in os.environ}
+    environment = {name: os.environ[name] for name in names if name in os.environ}
+    spare_loopback(environment)
+    return environment
 
 
 def environment_of_room(prefix: str) -> dict[str, str]:
@@ -100,6 +104,11 @@ class Settings(RoomSettings):
         default=19102, description="port of the collector's health and metrics"
     )
 
+    predictor_metrics_port: int = Field(
+        default=19103, description="port of the predictor's health and metrics"
+    )
+    registry_dir: Path = Field(default=CHAMPIONS, description="folder of the model registry to forecast by")
+
     @field_validator("data_dir")
     @classmethod
     def _whole(cls, folder: Path) -> Path:
@@ -139,6 +148,11 @@ class Settings(RoomSettings):
     def flink_dir(self) -> Path:
         """Folder of the Flink job's state."""
         return self.data_dir / "flink"
+
+    @property
+    def predictor_dir(self) -> Path:
+        """Folder of the predictor's issues and their scores."""
+        return self.data_dir / "app_predict"
 
     @property
     def secrets_dir(self) -> Path:

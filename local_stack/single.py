@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from collector.bootstrap import bootstrap
+from collector.bootstrap import TokenFolder, bootstrap
 from contracts.stored import ORG
 from local_stack.influxd import influxd_command, require_influxd
 from local_stack.install import Installed, install
@@ -133,7 +133,7 @@ def running_influxd(folder: Path) -> Iterator[InfluxServer]:
     url, token, secrets_dir = f"http://{LOOPBACK}:{port}", secrets.token_urlsafe(32), folder / "secrets"
     command = influxd_command(_installed().influxd, folder, port=port)
     with _running(command, folder, lambda: require_influxd(url)) as server:
-        bootstrap(url=url, org=ORG, operator_token=token, secrets_dir=secrets_dir)
+        bootstrap(url=url, org=ORG, operator_token=token, tokens=TokenFolder(secrets_dir))
         yield InfluxServer(server, url, ORG, token, secrets_dir)
 
 

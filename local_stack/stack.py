@@ -3,7 +3,8 @@
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import psutil
 from contracts.errors import UnavailableError
 from local_stack.checks import require_data_folder, require_free_ports, require_source, starting_alone
 from local_stack.install import Installed, install
+from local_stack.install.flink_archive import install_flink_archive
 from local_stack.kafka import prepare_kafka
 from local_stack.programs import RECORDING, Program, servers, services, source_url
 from local_stack.provisioning import provision
@@ -26,7 +28,7 @@ LOG_TAIL_BYTES = 64 * 1024
 LEFTOVER_LIMIT_S = 10.0
 LEFTOVER_AFTER_STOP_LIMIT_S = 1.0
 # What is upstream stops first, so that the parts behind it can finish what they hold.
-STOP_ORDER = (("scraper", RECORDING), ("flink", "collector"), ("kafka", "influxd", "valkey"))
+STOP_ORDER = (("scraper", RECORDING), ("flink", "predictor", "collector"), ("kafka", "influxd", "valkey"))
 STOP_LIMIT_S = 12.0
 # With the two limits after it, all of it ends within 20 s, whatever hangs.
 STOP_ALL_LIMIT_S = 13.0
@@ -68,6 +70,8 @@ def _start_all(settings: Settings, installed: Installed, tell: Tell) -> None:
     supervisor = Supervisor(settings)
     first, then = servers(installed, settings), services(installed, settings)
     require_free_ports([*first, *then])
+    # The job itself would make it while it is waited for, on a slow machine for longer than that.
+    install_flink_archive(installed.java, installed.connector_jars, installed.flink_cache, tell)
     try:
         _prepare(installed, settings)
         supervisor.start([*first, *then])
@@ -77,6 +81,29 @@ def _start_all(settings: Settings, installed: Installed, tell: Tell) -> None:
     except BaseException:
         down(settings)
         raise
+
+
+@contextmanager
+def servers_running(settings: Settings, tell: Tell) -> Iterator[None]:
+    """The stopped stack's servers alone, set up, while the block runs: nothing writes to them but the block.
+
+    Raises UnavailableError where the stack runs.
+    """
+    require_data_folder(settings)
+    with starting_alone(settings):
+        _require_none_running(Supervisor(settings))
+        stop_leftovers(settings)
+        installed, supervisor = install(tell), Supervisor(settings)
+        first = [each for each in servers(installed, settings) if each.name != RECORDING]
+        require_free_ports(first)
+        try:
+            _prepare(installed, settings)
+            supervisor.start(first)
+            _start(supervisor, first, tell)
+            provision(settings, tell)
+            yield
+        finally:
+            down(settings)
 
 
 def down(settings: Settings, *, wipe: bool = False) -> bool:
@@ -208,6 +235,7 @@ def _ports(settings: Settings) -> dict[str, int]:
         "recording": settings.recording_port,
         "flink": settings.flink_rest_port,
         "collector": settings.collector_metrics_port,
+        "predictor": settings.predictor_metrics_port,
         "scraper": settings.scraper_metrics_port,
     }
 

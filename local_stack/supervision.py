@@ -25,7 +25,7 @@ MARK = "LUFTSTROM_STACK"  # in the environment of every child: the data folder i
 START_LIMIT_S = 10.0
 POLL_S = 0.1
 LOG_BYTES, LOG_BACKUPS = "10MB", 1
-# Seconds that a program must live to count as started; below that the back-off grows by a second each time.
+# Seconds that a program must live to count as started; below that the back-off grows.
 STARTED_AFTER_S = 2
 RETRIES = 1_000_000
 STOPPED = {"STOPPED", "EXITED", "FATAL", "UNKNOWN"}
@@ -73,7 +73,7 @@ class Supervisor:
         conf.touch(mode=0o600)
         conf.write_text(configuration(self, programs))
         environment = {**environment_of_children(), **_together(programs), MARK: str(self.settings.data_dir)}
-        command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(conf)]
+        command = [sys.executable, "-m", "local_stack.supervisord", "-c", str(conf)]
         ended = subprocess.run(
             command, capture_output=True, text=True, check=False, env=environment, timeout=60
         )

@@ -1,6 +1,7 @@
 """`luftstrom`: the command people type. Rooms are imported only by the command that needs them."""
 
 import json
+import os
 import signal
 import time
 from datetime import date, datetime
@@ -11,8 +12,13 @@ import typer
 
 from contracts.errors import BadInputError, UnavailableError
 from luftstrom import screen
+from luftstrom.air_cli import export, query, stations
+from luftstrom.backup_cli import backup, restore
 from luftstrom.durations import duration_s
+from luftstrom.reconcile_cli import reconcile
+from luftstrom.tokens_cli import tokens_app
 from luftstrom.transactions_cli import transactions_app
+from runtime.proxies import spare_loopback
 from runtime.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -25,6 +31,9 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
 )
+
+for command in (query, export, stations, reconcile, backup, restore):
+    app.command()(command)
 
 DAY = "%Y-%m-%d"
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
@@ -126,22 +135,6 @@ def _days(first: datetime | None, last: datetime | None) -> tuple[date, date] | 
     if first is None or last is None or last < first:
         raise typer.BadParameter("--from and --to go together, and --to is not before --from")
     return first.date(), last.date()
-
-
-@app.command()
-def reconcile(as_json: AsJson = False) -> None:
-    """Compare what came in with what is stored; exit code 1 if the arithmetic does not close.
-
-    Values on the way make it open for the few seconds between a poll and the store.
-    """
-    from luftstrom.commands import reconciliation_now
-
-    reconciliation = reconciliation_now()
-    if as_json:
-        typer.echo(json.dumps(screen.reconciliation_as_json(reconciliation), indent=2))
-    else:
-        screen.show_reconciliation(reconciliation)
-    raise typer.Exit(0 if reconciliation.closes else 1)
 
 
 @app.command()
@@ -326,6 +319,7 @@ places_app = typer.Typer(
     no_args_is_help=True, help="Places of positions: look one up, see or forget what is kept."
 )
 app.add_typer(places_app, name="places")
+app.add_typer(tokens_app, name="tokens")
 app.add_typer(transactions_app, name="transactions")
 
 
@@ -381,12 +375,24 @@ def purge() -> None:
     screen.show_line(f"{forget_places():,} places forgotten")
 
 
+@app.command(
+    name="train",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)
+def train(context: typer.Context) -> None:
+    """Train forecasters, prove them, promote them: fetch, train, backtest, promote, report and more."""
+    from model_training.cli import app as train_app
+
+    train_app(args=context.args, prog_name="luftstrom train")
+
+
 def main() -> None:
     """Run the command; known errors become one clear message and exit code 2.
 
     SIGTERM ends a command as Ctrl-C does: what it started half is stopped again.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    spare_loopback(os.environ)
     try:
         app()
     except (UnavailableError, BadInputError, SettingsError) as error:

@@ -1,5 +1,6 @@
 """What the commands do; how it looks is in `screen`."""
 
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
@@ -19,12 +20,14 @@ from luftstrom import screen
 from luftstrom.air import latest_air
 from luftstrom.connections import connections
 from luftstrom.demo import play_history, settled
+from luftstrom.group_offsets import groups_lag
 from luftstrom.letters import Choice, Letter, Listed, letter_of_id, listed, read_letters
-from luftstrom.overview import Overview, Row, collector_lag, freshness_s, groups_lag
+from luftstrom.overview import Overview, Row, collector_lag, freshness_s
 from luftstrom.reconciliation import Reconciliation
 from luftstrom.reinjecting import Report, reinjected
 from luftstrom.replaying import replayed
 from luftstrom.transactions import Transaction, abort, open_transactions
+from luftstrom.windows import Span, Window
 from runtime.clock import SystemClock
 from runtime.kafka_log import KafkaPublisher
 from runtime.kafka_reader import KafkaLogReader
@@ -78,6 +81,16 @@ def reconciliation_now() -> Reconciliation:
     """Both ends of the pipeline as they are now."""
     with connections(_settings_of_running_stack()) as connected:
         return connected.ledger.reconciliation()
+
+
+def windows_now(span: Span, *, is_quiet: bool) -> list[Window]:
+    """What each stage has of each window of the span, as it is now."""
+    settings = settings_of_influx()
+    with connections(settings) as connected:
+        if is_quiet:
+            return connected.ledger.windows(span, now_s=time.time())
+        with screen.progress_bar("log", unit="records", least=MANY_LETTERS) as bar:
+            return connected.ledger.windows(span, now_s=time.time(), on_progress=bar.update)
 
 
 def letters_listed(choice: Choice, *, limit: int, is_quiet: bool) -> Listed:
@@ -157,6 +170,12 @@ def settings_of_log() -> Settings:
     if settings.kafka_bootstrap_servers and settings.redis_url:
         return settings
     return _settings_of_running_stack()
+
+
+def settings_of_influx() -> Settings:
+    """The settings of an InfluxDB that is named as somebody else's, else of the running stack."""
+    settings = read_settings(Settings)
+    return settings if settings.influx_url else _settings_of_running_stack()
 
 
 def demonstrate() -> bool:

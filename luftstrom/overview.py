@@ -2,15 +2,11 @@
 
 import re
 import time
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import requests
-from kafka import KafkaAdminClient
-from kafka.admin import OffsetSpec
-from kafka.errors import KafkaError
 
 from contracts.errors import UnavailableError
 from contracts.measures import MEASURES
@@ -18,7 +14,7 @@ from contracts.stored import AIR, LIVE_BUCKET
 from local_stack.stack import ProcessStatus
 from runtime.influx_store import InfluxReader
 
-TIMEOUT_MS = 5_000
+TIMEOUT_S = 5.0
 _COLLECTOR_LAG = re.compile(r"^collector_lag_records ([0-9.e+]+)$", re.MULTILINE)
 
 
@@ -75,37 +71,13 @@ class Overview:
         }
 
 
-def groups_lag(bootstrap_servers: str, groups: Iterable[str]) -> int | None:
-    """Records after what the groups committed last of their topics; None where the broker does not answer."""
-    try:
-        admin = KafkaAdminClient(
-            bootstrap_servers=bootstrap_servers.split(","),
-            bootstrap_timeout_ms=TIMEOUT_MS,
-            request_timeout_ms=TIMEOUT_MS,
-        )
-    except (KafkaError, OSError):
-        return None
-    try:
-        committed = {
-            partition: each
-            for group in groups
-            for partition, each in admin.list_group_offsets(group)[group].items()
-        }
-        ends = admin.list_partition_offsets(dict.fromkeys(committed, OffsetSpec.LATEST))
-        return sum(int(ends[partition].offset - each.offset) for partition, each in committed.items())
-    except KafkaError:
-        return None
-    finally:
-        admin.close()
-
-
 def collector_lag(metrics_url: str) -> int | None:
     """Records that the collector has not polled yet; None where it does not answer.
 
     From its own metrics: the offsets it committed never reach the end of a topic of transactions.
     """
     try:
-        found = _COLLECTOR_LAG.search(requests.get(metrics_url, timeout=TIMEOUT_MS / 1000).text)
+        found = _COLLECTOR_LAG.search(requests.get(metrics_url, timeout=TIMEOUT_S).text)
     except requests.RequestException:
         return None
     return int(float(found[1])) if found else None

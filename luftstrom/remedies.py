@@ -24,6 +24,9 @@ _BY_REASON_OF_COLLECTOR = {
     Reason.OUTSIDE_RETENTION: "older than the store keeps, and it would be refused again; "
     "keep it for longer (contracts/stored.py), then replay",
     Reason.FROM_THE_FUTURE: "once its time has come: replay",
+    Reason.TOO_MANY_SERIES: "find what makes so many series; where they are meant, raise "
+    "COLLECTOR_SERIES_MAX or COLLECTOR_NEW_SERIES_PER_HOUR_MAX, then replay",
+    Reason.UNKNOWN_MEASURE: "add it to contracts/measures.py, then replay",
     Reason.REFUSED_BY_STORE: "mend what the store refuses (the collector's log tells), then replay",
 }
 _decode = msgspec.json.Decoder(dict[str, Any]).decode

@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,9 @@ from luftstrom.reconciliation import Reconciliation
 
 if TYPE_CHECKING:
     from luftstrom.overview import Overview
+    from luftstrom.tokens import HeldToken
     from luftstrom.transactions import Transaction
+    from luftstrom.windows import Window
     from scraper.backfill.running import Outcome
 
 WIDTH_WITHOUT_TERMINAL = 120
@@ -158,6 +161,25 @@ def show_transactions(transactions: Sequence["Transaction"]) -> None:
     show_line(f"{len(transactions)} open, {hanging} of them hanging")
 
 
+def show_tokens(tokens: Sequence["HeldToken"]) -> None:
+    """A row a token: what it may do, whose it is, where it lies."""
+    table = Table("token", "may", "buckets", "of", "file")
+    for each in tokens:
+        table.add_row(
+            each.scope.name,
+            ", ".join(each.scope.actions),
+            ", ".join(each.scope.buckets),
+            each.scope.about,
+            escape(str(each.file)) if each.is_there else "[bold red]missing[/]; run `luftstrom up`",
+        )
+    out.print(table)
+
+
+def token_as_json(token: "HeldToken") -> dict[str, Any]:
+    """The same for programs."""
+    return {**asdict(token.scope), "file": str(token.file), "is_there": token.is_there}
+
+
 def show_reconciliation(reconciliation: Reconciliation) -> None:
     """Counts by stage, then the two sums."""
     table = Table("measure", "stored values", title="What is in the store")
@@ -179,6 +201,27 @@ def show_reconciliation(reconciliation: Reconciliation) -> None:
         f"{_mark(reconciliation.on_the_way == 0)}",
         soft_wrap=True,
     )
+
+
+def show_windows(windows: Sequence["Window"]) -> None:
+    """A row a window, then each place where the arithmetic does not close."""
+    stages = ("fetched", "published", "values", "split", "dead", "late", "written", "stored")
+    table = Table("window", *stages, "", title="By the time of observation, UTC")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for window in windows:
+        mark = _mark(window.closes) if window.is_settled else "not over yet"
+        counts = (f"{getattr(window, stage):,}" for stage in stages)
+        table.add_row(_moment(window.starts_at_s), *counts, mark)
+    out.print(table)
+    show_line(
+        "values of published = split + dead there; split = written; written = stored + dead there. "
+        "fetched = published + refused; readings that came twice are not in the log."
+    )
+    for window in windows:
+        for stage, missing in window.gaps.items() if window.is_settled else ():
+            what = "missing" if missing > 0 else "too many"
+            show_line(f"{_moment(window.starts_at_s)}: {abs(missing):,} values {what} from {stage}")
 
 
 def reconciliation_as_json(reconciliation: Reconciliation) -> dict[str, Any]:

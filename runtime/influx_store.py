@@ -1,9 +1,11 @@
 """InfluxDB 2: writing line protocol through influxdb-client, reading by InfluxQL."""
 
 import gzip
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import Any, NamedTuple
 
+import msgspec
 import requests
 import urllib3
 from influxdb_client import InfluxDBClient, WriteService
@@ -16,12 +18,33 @@ WRITE_TIMEOUT_MS = 30_000
 QUERY_TIMEOUT_S = 60.0
 # Level 1 costs a third more bytes than level 9 for 29 times its speed.
 GZIP_LEVEL = 1
+CHUNK_ROWS = 10_000
+ERROR_CHARACTERS = 500
+
+
+class Chunk(NamedTuple):
+    """Rows of one series: its columns, their values row by row, and the tags that it is grouped by."""
+
+    columns: list[str]
+    values: list[list[Any]]
+    tags: dict[str, str]
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Each row as a dictionary of columns and tags."""
+        for values in self.values:
+            yield {**dict(zip(self.columns, values, strict=True)), **self.tags}
 
 
 class InfluxPointStore:
-    """A PointStore in one bucket of InfluxDB."""
+    """A PointStore in one bucket of InfluxDB.
 
-    def __init__(self, *, url: str, org: str, bucket: str, token: str) -> None:
+    `token_now` is asked for the token again where InfluxDB does not know the one that we hold (401).
+    """
+
+    def __init__(
+        self, *, url: str, org: str, bucket: str, token: str, token_now: Callable[[], str] | None = None
+    ) -> None:
+        self._token, self._token_now = token, token_now or (lambda: token)
         self._client = InfluxDBClient(url=url, token=token, org=org, timeout=WRITE_TIMEOUT_MS, retries=False)
         self._service = WriteService(self._client.api_client)
         self._url, self._org, self._bucket = url, org, bucket
@@ -29,6 +52,27 @@ class InfluxPointStore:
     def write(self, lines: Sequence[str]) -> None:
         """Send the lines as one gzipped request."""
         body = gzip.compress("\n".join(lines).encode(), compresslevel=GZIP_LEVEL)
+        try:
+            self._post(body)
+        except WriteRefusedError as refusal:
+            if refusal.status != requests.codes.unauthorized or not self._has_taken_new_token():
+                raise
+            self._post(body)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()
+
+    def _has_taken_new_token(self) -> bool:
+        """Whether our token was rotated, and we go on with its successor."""
+        token = self._token_now()
+        if token == self._token:
+            return False
+        self._token = token
+        self._client.api_client.set_default_header("Authorization", f"Token {token}")
+        return True
+
+    def _post(self, body: bytes) -> None:
         try:
             self._service.post_write(
                 org=self._org,
@@ -45,10 +89,6 @@ class InfluxPointStore:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise UnavailableError(f"no answer from InfluxDB at {self._url}: {error}") from error
 
-    def close(self) -> None:
-        """Let go of the connections."""
-        self._client.close()
-
 
 class InfluxReader:
     """InfluxQL queries with a read token; a bucket is a database of its name."""
@@ -61,32 +101,67 @@ class InfluxReader:
     def query(self, bucket: str, influxql: str) -> list[dict[str, Any]]:
         """The rows of every series as dictionaries: columns, tags, and `time` in Unix seconds.
 
-        Raises UnavailableError where InfluxDB does not answer, ValueError where it refuses the query.
+        Raises UnavailableError where InfluxDB does not answer or know us, ValueError where it refuses.
         """
+        with self._answer(bucket, influxql) as answer:
+            text = answer.text
+            chunks = _chunks(_decoded(text), answer.status_code, text)
+        return [row for chunk in chunks for row in chunk.rows()]
+
+    def chunks(self, bucket: str, influxql: str, *, size: int = CHUNK_ROWS) -> Iterator[Chunk]:
+        """The same a few rows at a time, as InfluxDB sends them: a large answer never lies in memory.
+
+        Raises as `query` does, also in the middle.
+        """
+        with self._answer(bucket, influxql, chunked="true", chunk_size=str(size)) as answer:
+            try:
+                for line in answer.iter_lines(chunk_size=None):
+                    if line:
+                        yield from _chunks(_decoded(line), answer.status_code, line[:ERROR_CHARACTERS])
+            except requests.RequestException as error:
+                raise UnavailableError(f"InfluxDB at {self._url} broke off its answer: {error}") from error
+
+    @contextmanager
+    def _answer(self, bucket: str, influxql: str, **more: str) -> Iterator[requests.Response]:
         try:
             answer = self._session.get(
                 f"{self._url}/query",
-                params={"db": bucket, "q": influxql, "epoch": "s"},
+                params={"db": bucket, "q": influxql, "epoch": "s", **more},
                 timeout=QUERY_TIMEOUT_S,
+                stream=bool(more),
             )
         except requests.RequestException as error:
             raise UnavailableError(f"no answer from InfluxDB at {self._url}: {error}") from error
-        if answer.status_code >= 500:
-            raise UnavailableError(f"InfluxDB answered {answer.status_code}: {answer.text[:500]}")
-        return _rows(answer)
+        with closing(answer):
+            if answer.status_code >= 500:
+                raise UnavailableError(
+                    f"InfluxDB answered {answer.status_code}: {answer.text[:ERROR_CHARACTERS]}"
+                )
+            if answer.status_code == requests.codes.unauthorized:
+                raise UnavailableError(
+                    f"InfluxDB at {self._url} does not know our token: it was rotated, or is of another "
+                    "InfluxDB. The bootstrap makes one that works."
+                )
+            yield answer
 
 
-def _rows(answer: requests.Response) -> list[dict[str, Any]]:
-    result = answer.json()
+def _decoded(text: str | bytes) -> dict[str, Any]:
+    try:
+        return dict(msgspec.json.decode(text))
+    except (msgspec.MsgspecError, ValueError, TypeError) as error:
+        raise ValueError(f"InfluxDB's answer cannot be read: {text[:ERROR_CHARACTERS]!r}") from error
+
+
+def _chunks(result: dict[str, Any], status: int, text: str | bytes) -> list[Chunk]:
     results = result.get("results", [])
     errors = [result.get("error") or result.get("message"), *(each.get("error") for each in results)]
-    if answer.status_code != requests.codes.ok or any(errors):
-        raise ValueError(f"InfluxDB refuses the query: {answer.text[:500]}")
+    if status != requests.codes.ok or any(errors):
+        shown = text if isinstance(text, str) else text.decode(errors="replace")
+        raise ValueError(f"InfluxDB refuses the query: {shown[:ERROR_CHARACTERS]}")
     return [
-        {**dict(zip(series["columns"], values, strict=True)), **series.get("tags", {})}
+        Chunk(series["columns"], series["values"], series.get("tags", {}))
         for each in results
         for series in each.get("series", [])
-        for values in series["values"]
     ]
 
 

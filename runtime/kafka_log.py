@@ -10,7 +10,7 @@ from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from contracts.errors import UnavailableError
-from runtime.log_interfaces import Partition, Record
+from runtime.log_interfaces import Partition, Records
 
 log = structlog.get_logger()
 
@@ -135,16 +135,16 @@ class KafkaRecordSource:
             bootstrap_servers,
         )
 
-    def poll(self, timeout_s: float, *, max_records: int) -> Mapping[Partition, Sequence[Record]]:
+    def poll(self, timeout_s: float, *, max_records: int) -> Mapping[Partition, Records]:
         """The next records by partition; raises UnavailableError where the broker refuses."""
         try:
             polled = self._consumer.poll(timeout_ms=int(timeout_s * 1000), max_records=max_records)
         except KafkaError as error:
             raise UnavailableError(f"Kafka cannot be read: {error!r}") from error
         return {
-            Partition(partition.topic, partition.partition): [
-                Record(record.offset, record.key, record.value, record.timestamp) for record in records
-            ]
+            Partition(partition.topic, partition.partition): Records(
+                [record.offset for record in records], [record.value for record in records]
+            )
             for partition, records in polled.items()
         }
 
@@ -199,14 +199,14 @@ def _subscribed(consumer: Any, topics: Sequence[str]) -> Any:
 
 
 def _connected(connect: Callable[[], Any], bootstrap_servers: str) -> Any:
-    _require_reachable(bootstrap_servers)
+    require_reachable(bootstrap_servers)
     try:
         return connect()
     except KafkaError as error:
         raise UnavailableError(f"no Kafka at {bootstrap_servers}: {error!r}") from error
 
 
-def _require_reachable(bootstrap_servers: str) -> None:
+def require_reachable(bootstrap_servers: str) -> None:
     """Ask before kafka-python does: a client of it that finds no broker leaks a thread and sockets."""
     errors = []
     for address in bootstrap_servers.split(","):

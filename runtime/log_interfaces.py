@@ -20,6 +20,13 @@ class Record(NamedTuple):
     timestamp_ms: int
 
 
+class Records(NamedTuple):
+    """Records of one partition in their order, column by column: a fast reader makes no object of each."""
+
+    offsets: Sequence[int]
+    values: Sequence[bytes | None]
+
+
 Progress = Callable[[int, int], None]  # done, of how many
 
 
@@ -48,7 +55,7 @@ class Publisher(Protocol):
 class RecordSource(Protocol):
     """Reads the records of its topics as a member of a group, committed transactions only."""
 
-    def poll(self, timeout_s: float, *, max_records: int) -> Mapping[Partition, Sequence[Record]]:
+    def poll(self, timeout_s: float, *, max_records: int) -> Mapping[Partition, Records]:
         """The next records by partition; may be empty. Keeps the membership alive."""
         ...
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from contracts.errors import UnavailableError
-from runtime.log_interfaces import Partition, Progress, Record
+from runtime.log_interfaces import Partition, Progress, Record, Records
 
 
 class MemoryLog:
@@ -63,15 +63,15 @@ class MemoryRecordSource:
         self._position = {p: memory_log.committed.get((group_id, p), 0) for p in self._partitions}
         self._is_paused = False
 
-    def poll(self, timeout_s: float, *, max_records: int) -> Mapping[Partition, Sequence[Record]]:  # noqa: ARG002 - never waits
+    def poll(self, timeout_s: float, *, max_records: int) -> Mapping[Partition, Records]:  # noqa: ARG002 - never waits
         """The next records by partition."""
         self._log.require_available()
-        polled: dict[Partition, Sequence[Record]] = {}
+        polled: dict[Partition, Records] = {}
         for partition in sorted(self._partitions) if not self._is_paused else ():
             start = self._position[partition]
             records = self._log.records[partition][start : start + max_records]
             if records:
-                polled[partition] = records
+                polled[partition] = Records([r.offset for r in records], [r.value for r in records])
                 max_records -= len(records)
                 self._position[partition] = start + len(records)
         return polled

@@ -3,7 +3,11 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
+
+STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 def stop_on_signals(*, limit_s: float | None = None) -> threading.Event:
@@ -19,9 +23,31 @@ def stop_on_signals(*, limit_s: float | None = None) -> threading.Event:
     def stop(_signal: int, _frame: FrameType | None) -> None:
         stopping.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in STOPS:
         signal.signal(number, stop)
     return stopping
+
+
+@contextmanager
+def unstopped() -> Iterator[None]:
+    """SIGTERM and SIGINT wait until the block has ended: for what is done whole and told whole.
+
+    Only the main thread is interrupted by them; in another one there is nothing to do.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda came_now, _frame: came.append(came_now)) for number in STOPS
+    }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for waiting in came[:1]:
+            signal.raise_signal(waiting)
 
 
 def _end_late(stopping: threading.Event, limit_s: float) -> None:

@@ -1,9 +1,15 @@
 """Real servers for the tests: one of each a run, on free ports, in temporary folders."""
 
+import os
+
 import hypothesis
 import pytest
 
 from local_stack.single import running_influxd, running_kafka, running_valkey
+from runtime.proxies import spare_loopback
+
+# As the command does.
+spare_loopback(os.environ)
 
 # A busy machine is no fault of the code.
 hypothesis.settings.register_profile("unhurried", deadline=None)

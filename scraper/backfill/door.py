@@ -10,6 +10,7 @@ from contracts.errors import BadInputError
 from contracts.topics import DOORS
 from runtime.clock import Clock, SystemClock
 from runtime.log_interfaces import Publisher
+from runtime.stopping import unstopped
 from scraper.memory import Memory, Totals
 from scraper.parsing import Reading
 from scraper.places import Places
@@ -62,8 +63,9 @@ class ArchiveDoor:
         for chunk in _chunks(records, skip=done):
             counts = self._publish(chunk)
             done += chunk.size
-            self.memory.advance(name, done, counts)
-            on_chunk(done, counts)
+            with unstopped():
+                self.memory.advance(name, done, counts)
+                on_chunk(done, counts)
 
     def _publish(self, chunk: "_Chunk") -> dict[str, int]:
         now_s = self.clock.now_s()

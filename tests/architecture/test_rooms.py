@@ -56,7 +56,7 @@ def test_a_room_explains_itself_in_one_screen(room):
     assert len(lines) <= 90
 
 
-@pytest.mark.parametrize("room", ["scraper", "flink_jobs", "collector"])
+@pytest.mark.parametrize("room", ["scraper", "flink_jobs", "collector", "app_predict"])
 def test_a_service_says_what_it_reads_writes_and_what_happens_when_it_fails(room):
     readme = (ROOT / room / "README.md").read_text()
 
@@ -82,7 +82,7 @@ def test_every_setting_says_what_it_means(room):
 def test_a_service_has_one_extra_and_one_lock():
     extras = set(PYPROJECT["project"]["optional-dependencies"])
 
-    for room in ("scraper", "flink-jobs", "collector"):
+    for room in ("scraper", "flink-jobs", "collector", "app-predict"):
         assert room in extras
         assert (ROOT / "locks" / f"{room}.txt").is_file()
 

@@ -2,16 +2,19 @@
 
 import msgspec
 
-from collector.lines import Line, kept_period, lines_and_letters
+from collector.lines import Lines, kept_periods, made_of
+from collector.series_guard import SeriesGuard
+from contracts.forecasts import HORIZON_H, QUANTILES, Forecast, Method
 from contracts.measure_values import MeasureValue
-from contracts.stored import LIVE_RETENTION_S
-from contracts.topics import MEASURE_TOPICS
-from runtime.log_interfaces import Partition, Record
+from contracts.stored import LIVE_BUCKET, RETENTION_S_BY_BUCKET
+from contracts.topics import FORECASTS, MEASURE_TOPICS
+from runtime.clock import SystemClock
+from runtime.log_interfaces import Partition, Records
 
 NOW_S = 1_795_000_000
 PM10 = MEASURE_TOPICS["pm10"]
 PM10_PARTITION = Partition(PM10.name, 0)
-PERIOD = kept_period(now_s=NOW_S, retention_s=LIVE_RETENTION_S)
+PERIODS = kept_periods(NOW_S)
 
 
 def a_value(**members):
@@ -33,17 +36,39 @@ def a_body(**members):
     return PM10.encode(a_value(**members))
 
 
-def a_record(body=None, *, offset=0, **members):
-    body = a_body(**members) if body is None else body
-    return Record(offset, b"71", body, NOW_S * 1000)
+def a_forecast(**members):
+    usual = {
+        "sensor_id": 71,
+        "measure": "pm10",
+        "issued_at_s": NOW_S,
+        "method": Method.RNN,
+        "model": "m1",
+        "quantiles": [[float(i) for i in range(len(QUANTILES))]] * HORIZON_H,
+    }
+    return FORECASTS.encode(Forecast(**{**usual, **members}))
 
 
-def some_lines(count, **members) -> list[Line]:
+def records(*bodies, first_offset=0):
+    """Records of these bodies, one behind the other."""
+    return Records(range(first_offset, first_offset + len(bodies)), bodies)
+
+
+def guards(**limits):
+    """A guard for each bucket, with room for all unless told otherwise."""
+    limits = {"series_max": 10**6, "new_per_hour_max": 10**6, **limits}
+    return {bucket: SeriesGuard(clock=SystemClock(), **limits) for bucket in RETENTION_S_BY_BUCKET}
+
+
+def made(*bodies, partition=PM10_PARTITION, **limits):
+    """What the collector makes of these bodies."""
+    return made_of({partition: records(*bodies)}, PERIODS, guards(**limits))
+
+
+def some_lines(count, **members) -> Lines:
     """Lines of `count` sensors."""
-    records = [a_record(offset=i, **{"sensor_id": i + 1, **members}) for i in range(count)]
-    lines, letters = lines_and_letters({PM10_PARTITION: records}, PERIOD)
+    lines_by_bucket, letters = made(*(a_body(**{"sensor_id": i + 1, **members}) for i in range(count)))
     assert letters == []
-    return lines
+    return lines_by_bucket[LIVE_BUCKET]
 
 
 def influx_error(code, message):

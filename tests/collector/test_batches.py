@@ -4,8 +4,11 @@ import pytest
 
 from collector import batches
 from collector.batches import Batch, TooManyBadError, require_mostly_good
+from collector.lines import made_of
 from contracts.dead_letters import Reason, dead_letter
-from tests.collector.builders import NOW_S, PERIOD, PM10_PARTITION, a_record
+from contracts.topics import FORECASTS
+from runtime.log_interfaces import Partition
+from tests.collector.builders import NOW_S, PERIODS, PM10_PARTITION, a_body, a_forecast, guards, records
 
 
 def letters(count, reason=Reason.UNDECODABLE):
@@ -16,23 +19,28 @@ def is_due(batch, *, age_s):
     return batch.is_due(now_s=batch.started_at_s + age_s, lines_max=3, age_s_max=1.0)
 
 
-def a_batch(records):
+def a_batch(count):
     batch = Batch(NOW_S)
-    batch.add({PM10_PARTITION: [a_record(offset=i) for i in range(records)]}, PERIOD)
+    add(batch, *[a_body()] * count)
     return batch
+
+
+def add(batch, *bodies, first_offset=0):
+    polled = {PM10_PARTITION: records(*bodies, first_offset=first_offset)}
+    batch.add(polled, made_of(polled, PERIODS, guards()))
 
 
 def test_a_batch_goes_on_behind_its_last_record_good_or_bad():
     batch = a_batch(2)
-    batch.add({PM10_PARTITION: [a_record(b"bad", offset=2)]}, PERIOD)
+    add(batch, b"bad", first_offset=2)
 
     assert batch.next_offset_by_partition == {PM10_PARTITION: 3}
-    assert (len(batch.lines), len(batch.letters)) == (2, 1)
+    assert (batch.lines, len(batch.letters), batch.records) == (2, 1, 3)
 
 
-@pytest.mark.parametrize(("records", "age_s", "due"), [(3, 0.0, True), (2, 0.9, False), (2, 1.0, True)])
-def test_a_batch_is_due_when_it_is_full_or_old(records, age_s, due):
-    assert is_due(a_batch(records), age_s=age_s) == due
+@pytest.mark.parametrize(("count", "age_s", "due"), [(3, 0.0, True), (2, 0.9, False), (2, 1.0, True)])
+def test_a_batch_is_due_when_it_is_full_or_old(count, age_s, due):
+    assert is_due(a_batch(count), age_s=age_s) == due
 
 
 def test_an_empty_batch_is_never_due():
@@ -55,5 +63,15 @@ def test_a_small_batch_may_be_all_bad():
     require_mostly_good(99, letters(99))
 
 
-def test_old_data_is_no_bug():
-    require_mostly_good(1000, letters(1000, Reason.OUTSIDE_RETENTION))
+@pytest.mark.parametrize("reason", [Reason.OUTSIDE_RETENTION, Reason.TOO_MANY_SERIES])
+def test_old_data_and_too_many_series_are_no_bug_of_ours(reason):
+    require_mostly_good(1000, letters(1000, reason))
+
+
+def test_a_batch_of_few_records_that_make_many_lines_is_full():
+    polled = {Partition(FORECASTS.name, 0): records(a_forecast(), a_forecast())}
+    batch = Batch(NOW_S)
+    batch.add(polled, made_of(polled, PERIODS, guards()))
+
+    assert (batch.records, batch.lines) == (2, 54)
+    assert batch.is_due(now_s=NOW_S, lines_max=50, age_s_max=1.0)

@@ -8,20 +8,20 @@ import pytest
 from collector import collecting
 from collector.batches import TooManyBadError
 from collector.collecting import Collector, Surroundings
-from collector.lines import MEASURE_BY_TOPIC
 from collector.settings import Settings
 from collector.writer_thread import WriterThread
 from collector.writing import BatchWriter
 from contracts.dead_letters import Reason
 from contracts.errors import UnavailableError
-from contracts.stored import LIVE_RETENTION_S
-from contracts.topics import DEAD_LETTERS
+from contracts.points import STORED_BY_TOPIC
+from contracts.stored import HOURLY, LIVE_BUCKET, RETENTION_S_BY_BUCKET
+from contracts.topics import AGGREGATE_TOPICS, DEAD_LETTERS
 from runtime.clock import SystemClock
 from runtime.health import Health
 from runtime.memory_log import MemoryLog, MemoryPublisher, MemoryRecordSource
 from runtime.memory_store import MemoryPointStore
 from runtime.store_interface import WriteRefusedError
-from tests.collector.builders import PM10, PM10_PARTITION, a_body, influx_error
+from tests.collector.builders import PM10, PM10_PARTITION, a_body, guards, influx_error
 
 LIMIT_S = 10.0
 GROUP = "collector"
@@ -62,7 +62,9 @@ class World:
     """A collector on memory: its log, its store, and what it says of itself."""
 
     def __init__(self, clock, metrics, **settings):
-        self.log, self.store, self.clock, self.metrics = MemoryLog(), RefusingStore(), clock, metrics
+        self.log, self.clock, self.metrics = MemoryLog(), clock, metrics
+        self.stores = {bucket: RefusingStore() for bucket in RETENTION_S_BY_BUCKET}
+        self.store = self.stores[LIVE_BUCKET]
         self.publisher = FlakyPublisher(self.log)
         self.settings = Settings(
             kafka_bootstrap_servers="memory",
@@ -75,13 +77,16 @@ class World:
 
     def start(self):
         self.stopping, self.health = threading.Event(), Health()
-        self.source = MemoryRecordSource(self.log, topics=sorted(MEASURE_BY_TOPIC), group_id=GROUP)
+        self.source = MemoryRecordSource(self.log, topics=sorted(STORED_BY_TOPIC), group_id=GROUP)
         parts = {"clock": self.clock, "stopping": self.stopping, "metrics": self.metrics}
-        batch_writer = BatchWriter(self.store, retention_s=LIVE_RETENTION_S, backoff_base_s=0.002, **parts)
-        writer = WriterThread(
-            batch_writer, self.publisher, queue_batches=self.settings.queue_batches, **parts
+        writers = {
+            bucket: BatchWriter(self.stores[bucket], bucket=bucket, backoff_base_s=0.002, **parts)
+            for bucket in RETENTION_S_BY_BUCKET
+        }
+        writer = WriterThread(writers, self.publisher, queue_batches=self.settings.queue_batches, **parts)
+        collector = Collector(
+            self.source, writer, self.settings, Surroundings(health=self.health, guards=guards(), **parts)
         )
-        collector = Collector(self.source, writer, self.settings, Surroundings(health=self.health, **parts))
         self.thread = threading.Thread(target=self._run, args=(collector,), daemon=True)
         self.thread.start()
         return self
@@ -292,7 +297,7 @@ def test_a_partition_that_was_taken_away_is_not_committed(a_world):
 
 
 def test_a_collector_that_kafka_forgot_ends_so_that_a_new_one_joins(a_world, monkeypatch):
-    monkeypatch.setattr(collecting, "UNASSIGNED_S_MAX", 0.05)
+    monkeypatch.setattr(collecting, "STALLED_S_MAX", 0.05)
     monkeypatch.setattr(MemoryRecordSource, "assigned", lambda _self: frozenset())
     world = a_world(batch_age_s=0.01)
     world.clock = SystemClock()
@@ -301,3 +306,67 @@ def test_a_collector_that_kafka_forgot_ends_so_that_a_new_one_joins(a_world, mon
 
     assert isinstance(world.failure, UnavailableError)
     assert "no partition" in str(world.failure)
+
+
+def test_nothing_is_committed_before_every_bucket_has_its_part(a_world):
+    world = a_world()
+    world.stores[HOURLY.name].is_available = False
+    now_s = int(world.clock.now_s())
+    hour = (
+        f'{{"sensor_id":70,"measure":"pm10","starts_at_s":{now_s - 3600},"count":1,"flagged":0,"mean":5.0}}'
+    )
+    world.log.append(AGGREGATE_TOPICS["1h"].name, hour.encode(), key=b"70", timestamp_ms=0)
+    world.append_values(5)
+    world.start()
+
+    wait_until(lambda: world.health.unready_because == "the store is down")
+    assert world.committed == 0
+
+    world.stores[HOURLY.name].is_available = True
+    wait_until(lambda: world.committed == 5)
+    assert (len(world.store.points), len(world.stores[HOURLY.name].points)) == (5, 1)
+
+
+def test_after_a_long_wait_for_the_store_partitions_are_paused_and_polled(a_world, monkeypatch):
+    monkeypatch.setattr(collecting, "PAUSE_AFTER_S", 0.05)
+    world = a_world(queue_batches=1)
+    world.store.is_available = False
+    world.append_values(100)
+    world.start()
+    wait_until(lambda: world.source._is_paused)
+
+    world.store.is_available = True
+    wait_until(lambda: world.committed == 100)
+    assert not world.source._is_paused
+
+
+def test_a_collector_that_kafka_gives_nothing_more_ends_so_that_a_new_one_goes_on(a_world, monkeypatch):
+    monkeypatch.setattr(collecting, "STALLED_S_MAX", 0.05)
+    monkeypatch.setattr(MemoryRecordSource, "poll", lambda *_args, **_options: {})
+    world = a_world()
+    world.clock = SystemClock()
+    world.append_values(7)
+    world.start()
+    world.join()
+
+    assert isinstance(world.failure, UnavailableError)
+    assert "no record of 7" in str(world.failure)
+
+
+def test_a_collector_that_waits_for_its_store_is_not_stalled(a_world, monkeypatch):
+    monkeypatch.setattr(collecting, "STALLED_S_MAX", 0.05)
+    world = a_world(queue_batches=1)
+    world.clock = SystemClock()
+    world.store.is_available = False
+    world.append_values(100)
+    world.start()
+    wait_until(lambda: world.health.unready_because == "the store is down")
+    rounds = []
+    lag = world.source.lag
+    monkeypatch.setattr(collecting, "LAG_EVERY_S", 0.01)
+    world.source.lag = lambda: rounds.append(1) or lag()
+    wait_until(lambda: len(rounds) > 20)
+
+    world.store.is_available = True
+    wait_until(lambda: world.committed == 100)
+    assert world.failure is None

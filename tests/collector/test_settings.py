@@ -3,7 +3,7 @@
 import pytest
 
 from collector.settings import Settings, read_token
-from contracts.stored import LIVE_BUCKET, ORG
+from contracts.stored import ORG
 from runtime.settings import SettingsError, read_settings
 
 
@@ -18,7 +18,7 @@ def settings(**given):
 
 
 def test_the_defaults_are_the_contracts():
-    assert (settings().influx_org, settings().influx_bucket) == (ORG, LIVE_BUCKET)
+    assert settings().influx_org == ORG
 
 
 def test_settings_come_from_the_environment(monkeypatch):
@@ -27,9 +27,9 @@ def test_settings_come_from_the_environment(monkeypatch):
     assert settings().batch_lines == 100
 
 
-def test_an_unknown_bucket_is_named():
-    with pytest.raises(SettingsError, match=r"COLLECTOR_INFLUX_BUCKET is wrong.*live"):
-        settings(influx_bucket="lively")
+def test_an_unknown_client_is_named():
+    with pytest.raises(SettingsError, match=r"COLLECTOR_KAFKA_CLIENT is wrong.*kafka-python"):
+        settings(kafka_client="librdkafka")
 
 
 def test_the_token_is_read_without_its_newline(tmp_path):

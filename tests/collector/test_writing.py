@@ -6,15 +6,15 @@ import time
 import pytest
 
 from collector.batches import TooManyBadError
-from collector.lines import Line
+from collector.lines import Lines
 from collector.writing import RETRY_AFTER_S_MAX, BatchWriter, StoreAwayError, unparsed_lines
 from contracts.dead_letters import Reason
 from contracts.errors import UnavailableError
-from contracts.stored import LIVE_RETENTION_S
+from contracts.stored import LIVE_BUCKET, LIVE_RETENTION_S
 from runtime.clock import SettableClock
 from runtime.memory_store import MemoryPointStore
 from runtime.store_interface import WriteRefusedError
-from tests.collector.builders import NOW_S, a_value, influx_error, some_lines
+from tests.collector.builders import NOW_S, influx_error, some_lines
 
 LIMIT_S = 10.0
 
@@ -39,14 +39,15 @@ class PartialStore(MemoryPointStore):
 
 @pytest.fixture
 def a_writer(metrics, stopping):
-    def make(store, now_s=NOW_S):
+    def make(store, now_s=NOW_S, **options):
         return BatchWriter(
             store,
-            retention_s=LIVE_RETENTION_S,
+            bucket=LIVE_BUCKET,
             clock=SettableClock(now_s),
             stopping=stopping,
             metrics=metrics,
             backoff_base_s=0.001,
+            **options,
         )
 
     return make
@@ -64,21 +65,22 @@ def test_204_stores_everything(a_writer, store, registry):
     assert a_writer(store).write(some_lines(3)) == []
 
     assert stored_sensors(store) == {1, 2, 3}
-    assert registry.get_sample_value("collector_points_written_total") == 3
+    assert registry.get_sample_value("collector_points_written_total", {"bucket": LIVE_BUCKET}) == 3
     assert registry.get_sample_value("collector_writes_total", {"status": "204"}) == 1
-    assert registry.get_sample_value("collector_last_stored_observed_at_s") == NOW_S - 60
+    assert registry.get_sample_value("collector_value_age_seconds_count") == 3
+    assert registry.get_sample_value("collector_value_age_seconds_sum") == 180
 
 
 def test_400_cuts_out_the_named_lines_and_sends_the_rest(a_writer, store):
     lines = some_lines(5)
-    lines[1] = lines[1]._replace(text="it's nonsense")
+    lines.texts[1] = "it's nonsense"
 
     [letter] = a_writer(store).write(lines)
 
     assert stored_sensors(store) == {1, 3, 4, 5}
     assert letter.reason == Reason.REFUSED_BY_STORE
     assert (letter.source_offset, letter.sensor_id) == (1, 2)
-    assert letter.original == lines[1].record.value
+    assert letter.original == lines.values[1]
 
 
 def test_the_reasons_of_a_400_are_read_by_line():
@@ -117,8 +119,10 @@ def test_422_is_narrowed_down_to_the_bad_line(a_writer):
 def test_422_for_lines_that_left_retention_while_waiting(a_writer):
     old = some_lines(3, observed_at_s=NOW_S - LIVE_RETENTION_S + 10)
     store = PartialStore(lambda line: line.endswith(str(NOW_S - LIVE_RETENTION_S + 10)))
+    lines = some_lines(50)
+    lines.extend(old)
 
-    letters = a_writer(store, now_s=NOW_S + 60).write(some_lines(50) + old)
+    letters = a_writer(store, now_s=NOW_S + 60).write(lines)
 
     assert [letter.reason for letter in letters] == [Reason.OUTSIDE_RETENTION] * 3
     assert store.requests == 2
@@ -210,19 +214,22 @@ def test_a_store_that_refuses_most_of_a_batch_is_no_poison(a_writer):
 
 
 def test_repeats_in_a_batch_do_no_harm(a_writer, store):
-    assert a_writer(store).write(some_lines(3) * 4) == []
+    lines = some_lines(3)
+    lines.extend(some_lines(3))
+
+    assert a_writer(store).write(lines) == []
     assert len(store.points) == 3
 
 
 def test_nothing_to_write_asks_nothing(a_writer):
     store = PartialStore()
 
-    assert a_writer(store).write([]) == []
+    assert a_writer(store).write(Lines()) == []
     assert store.requests == 0
 
 
-def test_a_line_knows_its_record():
-    [line] = some_lines(1)
+def test_more_lines_than_a_request_takes_are_several_requests(a_writer):
+    store = PartialStore()
 
-    assert isinstance(line, Line)
-    assert line.observed_at_s == a_value().observed_at_s
+    assert a_writer(store, request_lines=4).write(some_lines(10)) == []
+    assert (store.requests, len(store.points)) == (3, 10)

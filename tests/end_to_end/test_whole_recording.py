@@ -26,7 +26,7 @@ pytestmark = pytest.mark.end_to_end
 
 KILLED = ("scraper", "flink", "collector", "influxd", "valkey", "kafka")
 PLAY_LIMIT_S = 420.0
-SETTLE_LIMIT_S = 120.0
+SETTLE_LIMIT_S = 240.0
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ import requests
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from collector.bootstrap import OPERATOR_TOKEN, bootstrap, operator_token_in, store_secret
+from collector.bootstrap import OPERATOR_TOKEN, TokenFolder, bootstrap, operator_token_in, store_secret
+from collector.bootstrap.tokens import SCOPES
 from contracts.errors import UnavailableError
 from contracts.stored import LIVE_BUCKET, ORG, RETENTION_S_BY_BUCKET
 from contracts.topics import DEAD_LETTERS, MEASURE_TOPICS, READINGS_RAW, TOPICS
@@ -83,7 +84,7 @@ def test_secrets_are_for_the_owner_alone(settings):
     provision(settings, lambda _line: None)
 
     files = list(settings.secrets_dir.iterdir())
-    assert {path.name for path in files} == {"collector.token", "reader.token"}
+    assert {path.name for path in files} == {f"{scope.name}.token" for scope in SCOPES}
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
     assert stat.S_IMODE(settings.secrets_dir.stat().st_mode) == 0o700
 
@@ -121,7 +122,7 @@ def test_tokens_of_a_wiped_influxdb_are_replaced(tmp_path):
 
 def test_an_influxdb_that_somebody_else_set_up_is_refused_with_the_reason(influx, tmp_path):
     with pytest.raises(UnavailableError, match="does not know our operator token"):
-        bootstrap(url=influx.url, org=ORG, operator_token="another", secrets_dir=tmp_path)
+        bootstrap(url=influx.url, org=ORG, operator_token="another", tokens=TokenFolder(tmp_path))
 
 
 def test_the_operator_token_is_made_once(tmp_path):

@@ -112,3 +112,9 @@ def read(influx, token, field="pm10_ug_m3"):
         headers={"Authorization": f"Token {token}"},
         timeout=10,
     )
+
+
+def test_valkey_has_in_its_file_what_it_acknowledged(valkey):
+    # With `everysec` it may hold that back while a busy disk syncs, and a kill loses it.
+    with redis.Redis.from_url(valkey.url) as client:
+        assert client.config_get("append*")["appendfsync"] == "always"

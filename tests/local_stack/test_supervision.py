@@ -4,13 +4,16 @@ import os
 import signal
 import stat
 import time
+from types import SimpleNamespace
 
 import psutil
 import pytest
+from supervisor.states import ProcessStates
 
 from local_stack import stack
 from local_stack.settings import Settings
 from local_stack.supervision import Supervisor, configuration
+from local_stack.supervisord import PatientProcess
 from tests.local_stack.small_programs import (
     ENDS_AT_ONCE,
     IGNORES_TERM,
@@ -49,6 +52,17 @@ def test_a_process_that_ends_at_once_is_tried_again_and_never_given_up(tmp_path)
 
         wait_until(lambda: supervisor.starts_by_program().get("collector", 0) >= 3)
         assert supervisor.programs()["collector"]["statename"] != "FATAL"
+
+
+def test_the_pause_between_failing_starts_grows_to_fifteen_seconds():
+    process = PatientProcess(SimpleNamespace(name="collector", options=None))
+    pauses = []
+    for _ in range(20):
+        process.change_state(ProcessStates.STARTING)
+        process.change_state(ProcessStates.BACKOFF)
+        pauses.append(round(process.delay - time.time()))
+
+    assert pauses == [*range(1, 16), 15, 15, 15, 15, 15]
 
 
 def test_the_socket_is_private(tmp_path):
@@ -156,6 +170,7 @@ def test_the_status_shows_memory_and_the_last_error(tmp_path):
 
 def test_children_get_little_of_our_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("A_SECRET_OF_OURS", "1")
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.invalid:3128")
     program = a_program("collector", environment={"COLLECTOR_METRICS_PORT": "1"})
     with supervised(tmp_path, program) as (_, supervisor):
         process = psutil.Process(pid_of(supervisor, "collector"))
@@ -165,6 +180,8 @@ def test_children_get_little_of_our_environment(tmp_path, monkeypatch):
 
     assert "A_SECRET_OF_OURS" not in given
     assert given["COLLECTOR_METRICS_PORT"] == "1"
+    assert given["HTTP_PROXY"] == "http://proxy.invalid:3128"
+    assert "127.0.0.1" in given["NO_PROXY"]
 
 
 def test_every_log_has_a_limit(tmp_path):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from collector.bootstrap import TokenFolder
 from contracts.dead_letters import Reason, dead_letter
 from contracts.errors import UnavailableError
 from contracts.topics import DEAD_LETTERS
@@ -33,10 +34,27 @@ ABOUT_BY_COMMAND = {
         "--sensor",
         "Exit code 1",
     ),
-    "reconcile": ("Compare what came in with what is stored", "--json"),
+    "reconcile": ("Compare what came in with what is stored", "--json", "--window", "--metrics-to"),
+    "backup": ("Write a backup of the running system", "DIR", "operator token"),
+    "restore": ("Put a backup back", "DIR", "--replace", "touches nothing"),
+    "query": (
+        "stored values of a sensor or a place",
+        "--sensor",
+        "--city",
+        "--resolution",
+        "--as",
+        "Exit code 1",
+    ),
+    "export": ("whole days of readings as Parquet", "--day", "--from", "--to", "--into", "--overwrite"),
+    "stations": ("Show who sends", "--near", "--km", "--country", "--city", "geojson"),
     "replay": ("through a job again", "--from", "--version", "Ctrl-C"),
     "upgrade": ("Begin the Flink job anew", "--force"),
+    "train": ("fetch", "train", "backtest", "compare", "export", "promote", "rollback", "list", "report"),
     "record": ("Record the live feed into a file", "--every", "--for", "SCRAPER_CONTACT"),
+}
+ABOUT_BY_TOKEN_COMMAND = {
+    "list": ("scope and its file", "--json"),
+    "rotate": ("end the older ones", "NAME", "loses nothing"),
 }
 ABOUT_BY_LETTER_COMMAND = {
     "list": (
@@ -111,6 +129,30 @@ def test_every_command_of_dead_letters_has_help_that_says_what_it_does(command):
     assert result.exit_code == 0
     for text in ABOUT_BY_LETTER_COMMAND[command]:
         assert text in result.output
+
+
+@pytest.mark.parametrize("command", ABOUT_BY_TOKEN_COMMAND)
+def test_every_command_of_tokens_has_help_that_says_what_it_does(command):
+    result = invoked("tokens", command, "--help")
+
+    assert result.exit_code == 0
+    for text in ABOUT_BY_TOKEN_COMMAND[command]:
+        assert text in result.output
+
+
+def test_tokens_are_listed_by_scope_and_file_and_never_shown(monkeypatch, settings):
+    monkeypatch.setattr(stack, "is_running", lambda _settings: True)
+    TokenFolder(settings.secrets_dir).store("reader", "a secret")
+    shown, read = invoked("tokens", "list").output, invoked("tokens", "list", "--json").output
+
+    assert "a secret" not in shown + read
+    assert "missing" in shown
+    assert {each["name"]: each["is_there"] for each in json.loads(read)}["reader"] is True
+
+
+@pytest.mark.parametrize("command", ["list", "rotate"])
+def test_tokens_are_those_of_a_running_stack(refused, command):
+    assert "luftstrom up" in refused("tokens", command)
 
 
 def test_a_status_without_a_stack_says_that_nothing_runs():

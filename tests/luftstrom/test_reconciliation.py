@@ -48,6 +48,8 @@ def test_counters_that_were_never_written_are_zero():
     [
         (Reason.NOT_A_NUMBER, ("readings-raw-v1", 0, 1), True),
         (Reason.OUTSIDE_RETENTION, ("measure-pm10-v1", 0, 1), True),
+        (Reason.OUTSIDE_RETENTION, ("aggregates-1h-v1", 0, 1), False),
+        (Reason.UNDECODABLE, ("forecasts-v1", 0, 1), False),
         (Reason.NOT_A_READING, ("readings-raw-v1", 0, 1), False),
         (Reason.NOT_JSON, ("readings-raw-v1", 0, 1), False),
         (Reason.NOT_JSON, None, False),

@@ -2,7 +2,9 @@
 
 import time
 import uuid
+from dataclasses import replace
 
+import kafka as kafka_python
 import pytest
 
 from contracts.dead_letters import DeadLetter
@@ -10,6 +12,7 @@ from contracts.errors import UnavailableError
 from contracts.topics import DEAD_LETTERS, Topic
 from local_stack.provisioning import create_topics
 from runtime import kafka_log
+from runtime.confluent_log import ConfluentRecordSource
 from runtime.kafka_log import KafkaPublisher, KafkaRecordSource
 from runtime.kafka_reader import KafkaLogReader
 from runtime.log_interfaces import Partition
@@ -34,20 +37,21 @@ class MemoryHouse:
 
 
 class KafkaHouse:
-    def __init__(self, bootstrap_servers):
-        self.bootstrap_servers = bootstrap_servers
+    def __init__(self, bootstrap_servers, source_of=KafkaRecordSource):
+        self.bootstrap_servers, self.source_of = bootstrap_servers, source_of
         self.topic = f"test-{uuid.uuid4().hex}"
         topic: Topic[DeadLetter] = Topic(
             name=self.topic, about="a test's", key="none", encode=DEAD_LETTERS.encode,
             decode=DEAD_LETTERS.decode, writers=(), readers=(), partitions=1,
         )  # fmt: skip
+        self.two_partitions = replace(topic, name=f"{self.topic}-two", partitions=2)
         create_topics(bootstrap_servers, [topic], lambda _line: None)
 
     def publisher(self):
         return KafkaPublisher(self.bootstrap_servers, client_id="test")
 
     def source(self, group="readers"):
-        return KafkaRecordSource(
+        return self.source_of(
             self.bootstrap_servers, topics=[self.topic], group_id=f"{group}-{self.topic}", client_id="test"
         )
 
@@ -55,11 +59,17 @@ class KafkaHouse:
         return KafkaLogReader(self.bootstrap_servers)
 
 
-@pytest.fixture(params=["twin", pytest.param("real", marks=pytest.mark.integration)])
+@pytest.fixture(
+    params=[
+        "twin",
+        pytest.param(KafkaRecordSource, marks=pytest.mark.integration),
+        pytest.param(ConfluentRecordSource, marks=pytest.mark.integration),
+    ]
+)
 def house(request):
     if request.param == "twin":
         return MemoryHouse()
-    return KafkaHouse(request.getfixturevalue("kafka").bootstrap_servers)
+    return KafkaHouse(request.getfixturevalue("kafka").bootstrap_servers, request.param)
 
 
 @pytest.fixture
@@ -89,25 +99,26 @@ def publish(publisher, house, *values):
 
 
 def polled(source, count):
-    """The next `count` records with their partition."""
+    """Partition, offset and value of the next `count` records."""
     ends_at_s = time.monotonic() + LIMIT_S
     records = []
     while len(records) < count and time.monotonic() < ends_at_s:
-        for partition, each in source.poll(0.2, max_records=count - len(records)).items():
-            records += [(partition, record) for record in each]
+        for partition, (offsets, bodies) in source.poll(0.2, max_records=count - len(records)).items():
+            records += [(partition, *record) for record in zip(offsets, bodies, strict=True)]
     return records
 
 
 def values(records):
-    return [record.value for _, record in records]
+    return [value for _, _, value in records]
 
 
 def test_what_is_flushed_is_read_as_it_was_written(house, publisher, a_source):
     publish(publisher, house, b"one")
-    ((partition, record),) = polled(a_source(), 1)
 
-    assert partition == (house.topic, 0)
-    assert record == (0, b"71", b"one", 1_767_225_600_000)
+    assert polled(a_source(), 1) == [((house.topic, 0), 0, b"one")]
+    assert list(house.reader().records(house.topic)) == [
+        ((house.topic, 0), (0, b"71", b"one", 1_767_225_600_000))
+    ]
 
 
 def test_records_come_in_order(house, publisher, a_source):
@@ -119,7 +130,7 @@ def test_records_come_in_order(house, publisher, a_source):
 def test_a_group_goes_on_where_it_committed(house, publisher, a_source):
     publish(publisher, house, b"one", b"two", b"three")
     first = a_source()
-    (partition, _), *_ = polled(first, 2)
+    (partition, *_), *_ = polled(first, 2)
     first.commit({partition: 2})
     first.close()
 
@@ -162,6 +173,8 @@ def test_the_lag_is_what_is_not_polled_yet(house, publisher, a_source):
     polled(source, 1)
 
     assert source.lag() == 2
+    polled(source, 2)
+    assert source.lag() == 0
 
 
 def test_a_reader_reads_a_topic_to_the_end_it_has(house, publisher):
@@ -182,8 +195,11 @@ def test_a_reader_begins_where_it_is_told(house, publisher):
         publisher.publish(house.topic, str(at_ms).encode(), key=None, timestamp_ms=at_ms)
         publisher.flush()
 
-    assert values(house.reader().records(house.topic, since_ms=2_000)) == [b"3000", b"2000", b"4000"]
-    assert values(house.reader().records(house.topic, since_ms=5_000)) == []
+    def read_since(since_ms):
+        return [record.value for _, record in house.reader().records(house.topic, since_ms=since_ms)]
+
+    assert read_since(2_000) == [b"3000", b"2000", b"4000"]
+    assert read_since(5_000) == []
 
 
 def test_a_reader_of_a_topic_without_records_has_none(house):
@@ -211,6 +227,8 @@ def test_without_a_broker_it_is_unavailable():
         KafkaPublisher("127.0.0.1:1", client_id="test")
     with pytest.raises(UnavailableError, match="127.0.0.1:1"):
         KafkaRecordSource("127.0.0.1:1", topics=["x"], group_id="x", client_id="test")
+    with pytest.raises(UnavailableError, match="127.0.0.1:1"):
+        ConfluentRecordSource("127.0.0.1:1", topics=["x"], group_id="x", client_id="test")
 
 
 @pytest.mark.integration
@@ -239,3 +257,67 @@ def test_no_more_is_handed_over_than_may_wait_for_the_broker(kafka, monkeypatch)
             publisher.publish(house.topic, b"in time", key=None, timestamp_ms=1_767_225_600_000)
     finally:
         publisher.close()
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("source_of", [KafkaRecordSource, ConfluentRecordSource])
+def test_only_committed_transactions_are_read_and_their_marks_are_no_lag(kafka, source_of):
+    house = KafkaHouse(kafka.bootstrap_servers, source_of)
+    producer = kafka_python.KafkaProducer(
+        bootstrap_servers=kafka.bootstrap_servers, transactional_id=house.topic, compression_type="lz4"
+    )
+    producer.init_transactions()
+    for value, end in ((b"aborted", producer.abort_transaction), (b"kept", producer.commit_transaction)):
+        producer.begin_transaction()
+        producer.send(house.topic, value=value)
+        producer.flush()
+        end()
+    producer.close()
+    source = house.source()
+    try:
+        assert values(polled(source, 1)) == [b"kept"]
+        assert all(not source.poll(0.2, max_records=10) for _ in range(3))
+        assert source.lag() == 0
+    finally:
+        source.close()
+
+
+@pytest.mark.integration
+def test_members_of_a_group_share_the_partitions_and_lose_no_record(kafka):
+    house = KafkaHouse(kafka.bootstrap_servers, ConfluentRecordSource)
+    create_topics(kafka.bootstrap_servers, [house.two_partitions], lambda _line: None)
+    publisher = house.publisher()
+    house.topic = house.two_partitions.name
+    first, second = house.source(), None
+    try:
+        wait_for(lambda: first.poll(0.1, max_records=1) == {} and len(first.assigned()) == 2)
+        second = house.source()
+        wait_for(
+            lambda: (
+                first.poll(0.1, max_records=1) == second.poll(0.1, max_records=1) == {}
+                and len(first.assigned()) == len(second.assigned()) == 1
+            )
+        )
+        for number in range(50):
+            publisher.publish(house.topic, str(number).encode(), key=str(number), timestamp_ms=1)
+        publisher.flush()
+        seen = []
+        wait_for(
+            lambda: seen.extend(polled_now(first)) or seen.extend(polled_now(second)) or len(set(seen)) == 50
+        )
+        assert len(seen) == 50
+    finally:
+        publisher.close()
+        first.close()
+        if second is not None:
+            second.close()
+
+
+def polled_now(source):
+    return [value for records in source.poll(0.1, max_records=100).values() for value in records.values]
+
+
+def wait_for(holds):
+    ends_at_s = time.monotonic() + LIMIT_S
+    while not holds():
+        assert time.monotonic() < ends_at_s, "it never came true"

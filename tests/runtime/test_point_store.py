@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from contracts.errors import UnavailableError
 from contracts.measure_values import MeasureValue
 from contracts.measures import MEASURE_BY_NAME
-from contracts.stored import LIVE_BUCKET, LIVE_RETENTION_S, ORG, measure_line
+from contracts.points import value_lines
+from contracts.stored import LIVE_BUCKET, LIVE_RETENTION_S, ORG
 from runtime.influx_store import InfluxPointStore, InfluxReader
 from runtime.memory_store import MemoryPointStore
 from runtime.store_interface import WriteRefusedError
@@ -149,6 +150,18 @@ def test_a_wrong_token_or_bucket_is_refused(influx, lines):
 
 
 @pytest.mark.integration
+def test_a_token_that_was_rotated_is_taken_anew(influx, measurement):
+    points = InfluxPoints(influx)
+    store = InfluxPointStore(
+        url=influx.url, org=ORG, bucket=LIVE_BUCKET, token="ended", token_now=lambda: influx.write_token
+    )
+    with closing(store):
+        store.write([f"{measurement},s=1 a=1.0 {NOW_S}"])
+
+    assert points.fields(f"{measurement},s=1", NOW_S) == {"a": 1.0}
+
+
+@pytest.mark.integration
 @hypothesis_settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -164,7 +177,8 @@ def test_any_finite_float_and_any_tag_come_back(influx, cities, value):
         for i, city in enumerate(cities)
     ]
 
-    points.store.write([measure_line(message, MEASURE_BY_NAME["pm10"]) for message in messages])
+    lines = value_lines(MEASURE_BY_NAME["pm10"])
+    points.store.write([line for message in messages for line in lines(message)])
 
     query = f"SELECT pm10_ug_m3 FROM air WHERE sensor_type = '{kind}' GROUP BY sensor_id, city"
     rows = points.reader.query(LIVE_BUCKET, query)
@@ -174,7 +188,7 @@ def test_any_finite_float_and_any_tag_come_back(influx, cities, value):
 
 
 def _kept(city):
-    """What `contracts.stored` says it keeps: no outer space, no backslash, no line breaks."""
+    """What `contracts.line_protocol` says it keeps: no outer space, no backslash, no line breaks."""
     return re.sub(r"[\n\r\t]", " ", city.strip().replace("\\", "/"))
 
 
@@ -197,7 +211,7 @@ class TestReader:
             InfluxPoints(influx).reader.query(LIVE_BUCKET, query)
 
     def test_a_wrong_token_is_refused(self, influx):
-        with pytest.raises(ValueError, match="refuses the query"):
+        with pytest.raises(UnavailableError, match="bootstrap"):
             InfluxReader(url=influx.url, token="wrong").query(LIVE_BUCKET, "SHOW MEASUREMENTS")
 
     def test_no_answer_is_unavailable(self):

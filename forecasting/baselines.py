@@ -1,0 +1,102 @@
+"""The forecasters without a network: persistence, seasonal naive, and the blend; and what a week tells.
+
+All work on transformed values (`forecasting.transforms`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from contracts.forecasts import HORIZON_H, QUANTILES
+from forecasting.hourly_table import Floats
+
+WEEK_H = 7 * 24
+DAYS = 7
+MEDIAN = QUANTILES.index(0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """What the last seven days of each series tell, of `n` series.
+
+    `last` (n,): the last observed value; `age_h` (n,): how many hours ago that hour began, 1 at least;
+    `hour_means` (n, HORIZON_H): the mean of each coming hour of the day, NaN where the week has none;
+    `yesterday` (n, HORIZON_H): the same hour a day before, NaN where missing.
+    """
+
+    last: Floats
+    age_h: Floats
+    hour_means: Floats
+    yesterday: Floats
+
+
+def recent(week: Floats) -> Recent:
+    """Facts of the hours before the issue; `week` (n, WEEK_H), NaN where missing, newest last.
+
+    Without any value `last` is NaN.
+    """
+    observed = np.isfinite(week)
+    age = observed[:, ::-1].argmax(axis=1)
+    last = np.where(observed.any(axis=1), week[np.arange(len(week)), WEEK_H - 1 - age], np.nan)
+    days = week.reshape(len(week), DAYS, HORIZON_H)
+    known = observed.reshape(days.shape)
+    count = known.sum(axis=1)
+    means = np.where(known, days, 0.0).sum(axis=1) / np.maximum(count, 1)
+    return Recent(last, age + 1.0, np.where(count > 0, means, np.nan), days[:, -1])
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """A forecaster of three coefficients a horizon: last value, mean of the hour, constant.
+
+    `coefficients` (HORIZON_H, 3); `residuals` (HORIZON_H, len(QUANTILES)): quantiles of truth less forecast.
+    Persistence is (1, 0, 0). `is_seasonal` takes yesterday's hour for the last value.
+    """
+
+    name: str
+    coefficients: Floats
+    residuals: Floats
+    is_seasonal: bool = False
+
+    def centre(self, facts: Recent) -> Floats:
+        """The point forecast, (n, HORIZON_H); finite wherever one value of the week is."""
+        last = np.broadcast_to(facts.last[:, None], facts.hour_means.shape)
+        usual = np.where(np.isfinite(facts.hour_means), facts.hour_means, last)
+        if self.is_seasonal:
+            last = np.where(np.isfinite(facts.yesterday), facts.yesterday, usual)
+        return last * self.coefficients[:, 0] + usual * self.coefficients[:, 1] + self.coefficients[:, 2]
+
+    def quantiles(self, facts: Recent) -> Floats:
+        """The forecast with its band, (n, HORIZON_H, len(QUANTILES)), in order."""
+        return np.sort(self.centre(facts)[:, :, None] + self.residuals[None], axis=-1)
+
+
+PERSISTENCE, SEASONAL_NAIVE, BLEND = "persistence", "seasonal-naive", "blend"
+BASELINES = (PERSISTENCE, SEASONAL_NAIVE, BLEND)
+
+Blend = Baseline
+
+
+def fitted_baseline(name: str, facts: Recent, truth: Floats) -> Baseline:
+    """The named baseline with coefficients and residual quantiles of examples; `truth` (n, HORIZON_H)."""
+    if name == BLEND:
+        coefficients = _blend_coefficients(facts, truth)
+    else:
+        coefficients = np.tile([1.0, 0.0, 0.0], (HORIZON_H, 1))
+    bare = Baseline(name, coefficients, np.zeros((HORIZON_H, len(QUANTILES))), name == SEASONAL_NAIVE)
+    error = truth - bare.centre(facts)
+    residuals = np.nanquantile(error, QUANTILES, axis=0).T
+    if name != BLEND:
+        residuals = residuals - residuals[:, MEDIAN : MEDIAN + 1]  # it says its value, and a band around it
+    return Baseline(name, coefficients, residuals, bare.is_seasonal)
+
+
+def _blend_coefficients(facts: Recent, truth: Floats) -> Floats:
+    """Least squares of each horizon."""
+    usual = np.where(np.isfinite(facts.hour_means), facts.hour_means, facts.last[:, None])
+    rows = []
+    for hour in range(HORIZON_H):
+        known = np.isfinite(truth[:, hour]) & np.isfinite(facts.last)
+        given = np.stack([facts.last, usual[:, hour], np.ones(len(truth))], axis=1)[known]
+        rows.append(np.linalg.lstsq(given, truth[known, hour], rcond=None)[0])
+    return np.array(rows)

@@ -1,0 +1,155 @@
+"""One model as it is used: its card, its network, and a forecast for every series that can have one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from contracts.errors import BadInputError
+from contracts.forecasts import HORIZON_H, QUANTILES, Method
+from forecasting.baselines import BASELINES, Baseline, Recent, recent
+from forecasting.calibration import no_factors
+from forecasting.card import RNN, ModelCard, TrainingRanges, decoded_card
+from forecasting.features import OBSERVED_MIN, Features, Surroundings, features, surroundings, windows
+from forecasting.hourly_table import Booleans, Floats, HourlyTable, Integers
+from forecasting.litert import LiteRtNetwork
+from forecasting.quantiles import finished
+from forecasting.transforms import restored
+
+CARD_FILE, NETWORK_FILE = "model.json", "model.tflite"
+
+Network = Callable[[tuple[Floats, ...]], Floats]
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """Forecasts of `n` series from one moment.
+
+    `quantiles` (n, HORIZON_H, len(QUANTILES)) in the unit of the measure, NaN where `methods` is None;
+    `observed` (n,) hours of the last day that had a value.
+    """
+
+    sensor_ids: Integers
+    methods: list[Method | None]
+    quantiles: Floats
+    observed: Integers
+
+
+@dataclass(frozen=True, slots=True)
+class ModelBundle:
+    """A card with its network; baselines have none."""
+
+    card: ModelCard
+    network: Network | None = None
+
+    @classmethod
+    def load(cls, folder: Path, *, threads: int = 1) -> "ModelBundle":
+        """The model of a version's folder; raises BadInputError where it is not whole.
+
+        `forecasting.registry` checks the sha256 of the files first.
+        """
+        try:
+            card = decoded_card((folder / CARD_FILE).read_bytes())
+            network = (
+                None if card.kind in BASELINES else LiteRtNetwork.load(folder / NETWORK_FILE, threads=threads)
+            )
+        except OSError as error:
+            raise BadInputError("incomplete_model", f"{folder}: {error.strerror} {error.filename}") from error
+        return cls(card, network)
+
+    def surroundings(self, table: HourlyTable, *, heard: Booleans | None = None) -> Surroundings:
+        """The table made ready for many forecasts; of the `heard` series' neighbours alone, if given."""
+        return surroundings(table, self.card.features, heard=heard)
+
+    def predict(
+        self, table: HourlyTable, *, factors: Floats | None = None, allows_network: bool = True
+    ) -> Predictions:
+        """Forecast every series from the end of the table, which wants a week (`baselines.WEEK_H` hours).
+
+        `factors` repair the bands (`forecasting.calibration`), in place of those on the card.
+        Without `allows_network` all is by the blend.
+        """
+        count = len(table.sensor_ids)
+        around = self.surroundings(table)
+        series, columns = np.arange(count), np.full(count, table.hours)
+        return self.predict_at(around, series, columns, factors=factors, allows_network=allows_network)
+
+    def predict_at(
+        self,
+        around: Surroundings,
+        series: Integers,
+        columns: Integers,
+        *,
+        factors: Floats | None = None,
+        allows_network: bool = True,
+    ) -> Predictions:
+        """Forecast the rows `series` (n,) of the table from before its columns `columns` (n,)."""
+        card = self.card
+        seen = windows(around, card.features, series, columns)
+        read = features(card.features, card.blend.baseline(), seen)
+        methods = _methods(read, card.ranges, uses_network=allows_network and card.kind == RNN)
+        quantiles = np.full((len(series), HORIZON_H, len(QUANTILES)), np.nan)
+        by_network = np.array([each in {Method.RNN, Method.RNN_COLD} for each in methods], dtype=bool)
+        if self.network is not None and by_network.any():
+            scaled = self.network(tuple(each[by_network] for each in read.inputs))
+            repair = factors if factors is not None else _factors(card)
+            quantiles[by_network] = finished(
+                scaled, read.level[by_network], read.spread[by_network], measure=card.measure, factors=repair
+            )
+        plain = np.array([each in {Method.BLEND, Method.BLEND_SPARSE} for each in methods], dtype=bool)
+        if plain.any():
+            quantiles[plain] = restored(
+                _shown_baseline(card).quantiles(_chosen(_shrunk(read, seen.neighbour_week), plain)),
+                card.measure,
+            )
+        return Predictions(around.table.sensor_ids[series], methods, quantiles, read.observed)
+
+
+def _methods(read: Features, ranges: TrainingRanges | None, *, uses_network: bool) -> list[Method | None]:
+    """The first method that the last hours allow, by series; None without any value of the last day."""
+    inside = np.ones(len(read.level), dtype=bool)
+    if ranges is not None:
+        inside &= (read.level >= ranges.level[0]) & (read.level <= ranges.level[1])
+        inside &= (read.spread >= ranges.spread[0]) & (read.spread <= ranges.spread[1])
+    chosen: list[Method | None] = []
+    for observed, is_inside, is_cold in zip(read.observed, inside, read.is_cold, strict=True):
+        if observed == 0:
+            chosen.append(None)
+        elif observed < OBSERVED_MIN:
+            chosen.append(Method.BLEND_SPARSE)
+        elif not uses_network or not is_inside:
+            chosen.append(Method.BLEND)
+        else:
+            chosen.append(Method.RNN_COLD if is_cold else Method.RNN)
+    return chosen
+
+
+def _shown_baseline(card: ModelCard) -> Baseline:
+    return (card.baseline or card.blend).baseline()
+
+
+def _factors(card: ModelCard) -> Floats:
+    return no_factors() if card.band_factors is None else np.array(card.band_factors)
+
+
+def _shrunk(read: Features, neighbour_week: Floats | None) -> Recent:
+    """The facts; of series with few observed hours moved towards their neighbours', by what is missing."""
+    facts = read.facts
+    if neighbour_week is None:
+        return facts
+    trust = np.minimum(read.observed / OBSERVED_MIN, 1.0)
+    theirs = recent(neighbour_week)
+    return Recent(
+        _mixed(facts.last, theirs.last, trust), facts.age_h,
+        _mixed(facts.hour_means, theirs.hour_means, trust[:, None]), facts.yesterday,
+    )  # fmt: skip
+
+
+def _mixed(own: Floats, theirs: Floats, trust: Floats) -> Floats:
+    mixed = own * trust + theirs * (1 - trust)
+    return np.where(np.isfinite(mixed), mixed, np.where(np.isfinite(own), own, theirs))
+
+
+def _chosen(facts: Recent, chosen: Booleans) -> Recent:
+    return Recent(facts.last[chosen], facts.age_h[chosen], facts.hour_means[chosen], facts.yesterday[chosen])

@@ -1,0 +1,255 @@
+"""From the hourly table to what the network reads: one code path for training and serving.
+
+Everything about a window is on the transformed scale and centred and scaled by the window itself
+(`level`, `spread`), so one network fits many climates. Constants are in the spec, which the model carries.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import msgspec
+import numpy as np
+
+from contracts.forecasts import HORIZON_H
+from forecasting.baselines import WEEK_H, Baseline, Recent, recent
+from forecasting.hourly_table import HOUR_S, Booleans, Floats, HourlyTable, Integers
+from forecasting.neighbours import nearest, neighbour_medians
+from forecasting.seasons import SEASON_CHANNELS, season_features
+from forecasting.transforms import transformed
+
+SCALED_MAX = 8.0  # further out, a covariate or neighbour says only "far"
+OBSERVED_MIN = 12  # of the context: fewer hours are not enough for the network
+COLD_H = 24  # nothing observed in the oldest day of the week: less than a week is known
+
+
+class Covariate(msgspec.Struct, frozen=True):
+    """One co-located measure, standardised by `mean` and `scale` on the transformed scale.
+
+    Where `is_centred` the window's own mean is taken off first: the level of pressure tells the height.
+    """
+
+    name: str
+    mean: float
+    scale: float
+    is_centred: bool = False
+
+
+class FeatureSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """What the network reads, and the constants of it."""
+
+    context_h: int
+    spread_floor: float
+    level_mean: float
+    level_scale: float
+    is_level_told: bool = True  # not of pressure: its level tells the height of the place
+    seasons: tuple[str, ...] = ()
+    covariates: tuple[Covariate, ...] = ()
+    neighbours_max: int = 0
+    neighbours_radius_km: float = 0.0
+
+    @property
+    def past_channels(self) -> int:
+        """Channels of an hour of the context."""
+        return 2 + len(self.seasons) + 2 * len(self.covariates) + (2 if self.neighbours_max else 0)
+
+    @property
+    def future_channels(self) -> int:
+        """Channels of an hour to come."""
+        return len(self.seasons) + 3 + (1 if self.neighbours_max else 0)
+
+
+STATIC_CHANNELS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """A table with what is computed once for all of its hours, on the transformed scale.
+
+    `values`, `neighbours` (series, hours), `covariates` by name (series, hours); NaN where missing.
+    """
+
+    table: HourlyTable
+    values: Floats
+    neighbours: Floats | None
+    covariates: dict[str, Floats]
+
+
+def surroundings(table: HourlyTable, spec: FeatureSpec, *, heard: Booleans | None = None) -> Surroundings:
+    """Transform the values and find each series' neighbours; of the `heard` series alone, if given."""
+    values = transformed(table.values, table.measure).astype(np.float32)
+    neighbours = _neighbours(table, values, spec, heard) if spec.neighbours_max else None
+    covariates = {
+        each.name: transformed(table.covariates[each.name], each.name).astype(np.float32)
+        for each in spec.covariates
+    }
+    return Surroundings(table, values, neighbours, covariates)
+
+
+def _neighbours(table: HourlyTable, values: Floats, spec: FeatureSpec, heard: Booleans | None) -> Floats:
+    """The neighbours' medians, (series, hours); series that are not heard have none and are nobody's."""
+    chosen = np.flatnonzero(heard) if heard is not None else np.arange(len(values))
+    near = nearest(
+        table.lat[chosen], table.lon[chosen],
+        radius_km=spec.neighbours_radius_km, at_most=spec.neighbours_max,
+    )  # fmt: skip
+    medians = np.full(values.shape, np.nan, dtype=np.float32)
+    medians[chosen] = neighbour_medians(values[chosen], near)
+    return medians
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """What lies around `n` moments of issue: which series, before which column.
+
+    `week` (n, WEEK_H) the hours before, `neighbour_week` the same of the neighbours or None,
+    `covariate_context` by name (n, context_h); NaN where missing or before the table begins.
+    `future_s` (n, HORIZON_H) starts of the hours to come.
+    """
+
+    series: Integers
+    columns: Integers
+    week: Floats
+    neighbour_week: Floats | None
+    covariate_context: dict[str, Floats]
+    future_s: Integers
+    lat: Floats
+    lon: Floats
+
+
+def windows(around: Surroundings, spec: FeatureSpec, series: Integers, columns: Integers) -> Windows:
+    """The windows of forecasts issued at the start of hour `columns` (n,) for the rows `series` (n,)."""
+    table = around.table
+    starts = table.starts_at_s + HOUR_S * columns.astype(np.int64)
+    return Windows(
+        series,
+        columns,
+        _before(around.values, series, columns, WEEK_H),
+        None if around.neighbours is None else _before(around.neighbours, series, columns, WEEK_H),
+        {name: _before(each, series, columns, spec.context_h) for name, each in around.covariates.items()},
+        starts[:, None] + HOUR_S * np.arange(HORIZON_H, dtype=np.int64)[None],
+        table.lat[series],
+        table.lon[series],
+    )
+
+
+def truths(values: Floats, series: Integers, columns: Integers) -> Floats:
+    """What came, (n, HORIZON_H); NaN where missing or beyond the table."""
+    at = columns[:, None] + np.arange(HORIZON_H)[None]
+    inside = at < values.shape[1]
+    return np.where(inside, values[series[:, None], np.minimum(at, values.shape[1] - 1)], np.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What the network reads of `n` windows, and what turns its answer back.
+
+    `past` (n, context_h, past_channels), `future` (n, HORIZON_H, future_channels), `static`
+    (n, STATIC_CHANNELS), `anchor` (n, HORIZON_H): the blend; all finite, float32.
+    `level`, `spread` (n,): answer * spread + level is on the transformed scale.
+    `observed` (n,): hours of the context that have a value; `is_cold` (n,): less than a week is known.
+    """
+
+    past: Floats
+    future: Floats
+    static: Floats
+    anchor: Floats
+    level: Floats
+    spread: Floats
+    observed: Integers
+    is_cold: Booleans
+    facts: Recent
+
+    @property
+    def inputs(self) -> tuple[Floats, Floats, Floats, Floats]:
+        """The network's inputs, in its order."""
+        return self.past, self.future, self.static, self.anchor
+
+
+def features(spec: FeatureSpec, blend: Baseline, seen: Windows) -> Features:
+    """The features of windows; total: whatever is missing is masked, whatever is far is bounded."""
+    context = seen.week[:, -spec.context_h :]
+    mask = np.isfinite(context)
+    level, spread = _level_and_spread(context, mask, spec)
+    facts = warmed(recent(seen.week), seen, level)
+    scaled = partial(_scaled, level=level, spread=spread)
+    last = scaled(np.nan_to_num(facts.last, nan=spec.level_mean))
+    past = [_filled(scaled(context))[..., None], mask[..., None], _past_seasons(spec, seen)]
+    past += [_standardised(each, seen.covariate_context[each.name]) for each in spec.covariates]
+    anchor = _filled(scaled(blend.centre(facts)))
+    usual = _filled(scaled(np.where(np.isfinite(facts.hour_means), facts.hour_means, facts.last[:, None])))
+    ahead = np.broadcast_to(np.arange(1, HORIZON_H + 1) / HORIZON_H, anchor.shape)
+    future = [_seasons(spec, seen.future_s, seen), np.stack([ahead, anchor, usual], axis=-1)]
+    if seen.neighbour_week is not None:
+        theirs = scaled(seen.neighbour_week[:, -spec.context_h :])
+        past.append(np.stack([_filled(theirs), np.isfinite(theirs)], axis=-1))
+        their_hours = scaled(recent(seen.neighbour_week).hour_means)
+        future.append(np.where(np.isfinite(their_hours), _filled(their_hours), usual)[..., None])
+    told = (level - spec.level_mean) / spec.level_scale if spec.is_level_told else np.zeros_like(level)
+    static = np.stack(
+        [told, np.log(spread), last,
+         np.minimum(facts.age_h, WEEK_H) / 24], axis=-1,
+    )  # fmt: skip
+    return Features(
+        _joined(past), _joined(future), _filled(static), anchor.astype(np.float32), level, spread,
+        mask.sum(axis=1), np.asarray(np.isnan(seen.week[:, :COLD_H]).all(axis=1)), facts,
+    )  # fmt: skip
+
+
+def warmed(facts: Recent, seen: Windows, level: Floats) -> Recent:
+    """The same facts; hours that the own week lacks are the neighbours', moved to the own level."""
+    if seen.neighbour_week is None:
+        return facts
+    theirs = recent(seen.neighbour_week).hour_means
+    known = np.isfinite(theirs)
+    mean = np.where(known, theirs, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    moved = theirs - mean[:, None] + level[:, None]
+    hour_means = np.where(np.isfinite(facts.hour_means), facts.hour_means, moved)
+    return Recent(facts.last, facts.age_h, hour_means, facts.yesterday)
+
+
+def _before(values: Floats, series: Integers, columns: Integers, hours: int) -> Floats:
+    at = columns[:, None] + np.arange(-hours, 0)[None]
+    inside = (at >= 0) & (at < values.shape[1])
+    found = values[series[:, None], np.clip(at, 0, values.shape[1] - 1)]
+    return np.where(inside, found, np.float32(np.nan))
+
+
+def _level_and_spread(context: Floats, mask: Booleans, spec: FeatureSpec) -> tuple[Floats, Floats]:
+    count = np.maximum(mask.sum(axis=1), 1)
+    level = np.where(mask, context, 0.0).sum(axis=1, dtype=np.float64) / count
+    variance = np.where(mask, (context - level[:, None]) ** 2, 0.0).sum(axis=1, dtype=np.float64) / count
+    level = np.where(mask.any(axis=1), level, spec.level_mean)
+    return level, np.sqrt(variance) + spec.spread_floor
+
+
+def _scaled(values: Floats, level: Floats, spread: Floats) -> Floats:
+    """Values (n, …) centred and scaled by their window."""
+    shape = (-1,) + (1,) * (values.ndim - 1)
+    return (values - level.reshape(shape)) / spread.reshape(shape)
+
+
+def _filled(values: Floats) -> Floats:
+    return np.clip(np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0), -SCALED_MAX, SCALED_MAX)
+
+
+def _standardised(covariate: Covariate, context: Floats) -> Floats:
+    """The covariate and its mask, (n, context_h, 2)."""
+    known = np.isfinite(context)
+    if covariate.is_centred:
+        count = np.maximum(known.sum(axis=1), 1)
+        context = context - (np.where(known, context, 0.0).sum(axis=1, dtype=np.float64) / count)[:, None]
+    return np.stack([_filled((context - covariate.mean) / covariate.scale), known], axis=-1)
+
+
+def _seasons(spec: FeatureSpec, at_s: Integers, seen: Windows) -> Floats:
+    chosen = [SEASON_CHANNELS.index(name) for name in spec.seasons]
+    return season_features(at_s, seen.lat, seen.lon)[..., chosen]
+
+
+def _past_seasons(spec: FeatureSpec, seen: Windows) -> Floats:
+    back_s = HOUR_S * np.arange(-spec.context_h, 0, dtype=np.int64)
+    return _seasons(spec, seen.future_s[:, :1] + back_s[None], seen)
+
+
+def _joined(channels: list[Floats]) -> Floats:
+    return np.concatenate(channels, axis=-1).astype(np.float32)

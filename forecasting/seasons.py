@@ -1,0 +1,36 @@
+"""The known future: where the sun stands, which hour, weekday and season it is at a place.
+
+By solar time and the sun's height rather than by UTC, so that what one city taught holds in another.
+"""
+
+import numpy as np
+
+from forecasting.hourly_table import HOUR_S, Floats, Integers
+
+DAY_S = 24 * HOUR_S
+YEAR_D = 365.25
+SOLSTICE_D = 355.0  # day of the year of the December solstice, counted from 0
+OBLIQUITY = np.radians(23.44)
+THURSDAY = 4  # 1970-01-01; weeks count from Sunday
+SEASON_CHANNELS = ("sun", "hour_sin", "hour_cos", "weekday_sin", "weekday_cos", "annual_sin", "annual_cos")
+
+
+def season_features(at_s: Integers, lat: Floats, lon: Floats) -> Floats:
+    """Channels of hours at places, (places, hours, len(SEASON_CHANNELS)).
+
+    `at_s` is (places, hours), starts of hours, whose middle counts. Unknown positions count as 0, 0.
+    Declination: Cooper (1969), as accurate as a forecast needs.
+    """
+    north, east = (np.nan_to_num(each)[:, None] for each in (lat, lon))
+    solar_s = at_s + HOUR_S / 2 + east * (DAY_S / 360)
+    day = 2 * np.pi * (solar_s % DAY_S) / DAY_S
+    week = 2 * np.pi * ((solar_s / DAY_S + THURSDAY) % 7) / 7
+    year = 2 * np.pi * ((at_s / DAY_S - SOLSTICE_D) % YEAR_D) / YEAR_D
+    declination = -OBLIQUITY * np.cos(year)
+    latitude = np.radians(north)
+    sun = np.sin(latitude) * np.sin(declination) - np.cos(latitude) * np.cos(declination) * np.cos(day)
+    season = np.where(north < 0, year + np.pi, year)  # July is winter in the south
+    channels = (
+        sun, np.sin(day), np.cos(day), np.sin(week), np.cos(week), np.sin(season), np.cos(season)
+    )  # fmt: skip
+    return np.stack([np.broadcast_to(each, at_s.shape) for each in channels], axis=-1).astype(np.float32)

@@ -1,0 +1,85 @@
+"""The offsets of a consumer group: what it has behind it, and where it is put back to."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import tenacity
+from kafka import KafkaAdminClient
+from kafka.admin import OffsetSpec
+from kafka.errors import CoordinatorNotAvailableError, KafkaError
+from kafka.structs import OffsetAndMetadata, TopicPartition
+
+from contracts.errors import UnavailableError
+from runtime.log_interfaces import Partition
+
+TIMEOUT_MS = 5_000
+COORDINATOR_EVERY_S = 0.2
+
+
+def committed_offsets(bootstrap_servers: str, group: str) -> dict[Partition, int]:
+    """The next record of the group by partition; raises UnavailableError where the broker does not answer."""
+    with _asking(bootstrap_servers) as admin:
+        found = _coordinated(lambda: admin.list_group_offsets(group)[group])
+        return {Partition(*each): at.offset for each, at in found.items()}
+
+
+def groups_lag(bootstrap_servers: str, groups: Iterable[str]) -> int | None:
+    """Records after what the groups committed last of their topics; None where the broker does not answer."""
+    try:
+        committed = [at for group in groups for at in committed_offsets(bootstrap_servers, group).items()]
+        with _asking(bootstrap_servers) as admin:
+            wanted = {TopicPartition(*partition): OffsetSpec.LATEST for partition, _ in committed}
+            ends = admin.list_partition_offsets(wanted)
+    except UnavailableError:
+        return None
+    return sum(int(ends[TopicPartition(*partition)].offset - offset) for partition, offset in committed)
+
+
+def cluster_id(bootstrap_servers: str) -> str:
+    """What tells this Kafka from one that was made anew."""
+    with _asking(bootstrap_servers) as admin:
+        return str(admin.describe_cluster()["cluster_id"])
+
+
+def put_back(bootstrap_servers: str, group: str, offsets: Mapping[Partition, int]) -> None:
+    """Let the group go on from these offsets; it must have no members.
+
+    Raises UnavailableError where it has, or the broker does not answer.
+    """
+    wanted = {TopicPartition(*each): OffsetAndMetadata(offset, "", -1) for each, offset in offsets.items()}
+    with _asking(bootstrap_servers) as admin:
+        answers = _coordinated(lambda: admin.alter_group_offsets(group, wanted)) if wanted else {}
+    refused = {each: error for each, error in answers.items() if error.errno}
+    if refused:
+        each, error = next(iter(refused.items()))
+        raise UnavailableError(
+            f"Kafka did not put the group {group} back at {each.topic} {each.partition}: {error.__name__}. "
+            "Stop the collector first."
+        )
+
+
+# A broker that never had a group makes the topic of their offsets first.
+_coordinated = tenacity.Retrying(
+    retry=tenacity.retry_if_exception_type(CoordinatorNotAvailableError),
+    wait=tenacity.wait_fixed(COORDINATOR_EVERY_S),
+    stop=tenacity.stop_after_delay(TIMEOUT_MS / 1000),
+    reraise=True,
+)
+
+
+@contextmanager
+def _asking(bootstrap_servers: str) -> Iterator[Any]:
+    admin = None
+    try:
+        admin = KafkaAdminClient(
+            bootstrap_servers=bootstrap_servers.split(","),
+            bootstrap_timeout_ms=TIMEOUT_MS,
+            request_timeout_ms=TIMEOUT_MS,
+        )
+        yield admin
+    except (KafkaError, OSError) as error:
+        raise UnavailableError(f"Kafka at {bootstrap_servers} does not tell offsets: {error!r}") from error
+    finally:
+        if admin is not None:
+            admin.close()

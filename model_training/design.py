@@ -1,0 +1,43 @@
+"""How a measure's network looks and is trained: the choices, found on validation (LOG.md)."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkDesign:
+    """Size and training of a network. A step is one batch."""
+
+    units: int = 64
+    input_dropout: float = 0.0
+    dropout: float = 0.0
+    batch: int = 256
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-3
+    steps_max: int = 500
+    steps_between_validations: int = 50
+    patience: int = 4  # validations without a better one
+    is_compiled: bool = True  # by XLA: half a minute at first, then twice as fast
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureDesign:
+    """What a measure's network reads."""
+
+    context_h: int = 24
+    seasons: tuple[str, ...] = (
+        "sun", "hour_sin", "hour_cos", "weekday_sin", "weekday_cos", "annual_sin", "annual_cos",
+    )  # fmt: skip
+    covariates: tuple[str, ...] = ()
+    centred: tuple[str, ...] = ("pressure",)
+    neighbours_max: int = 12
+    neighbours_radius_km: float = 25.0
+    spread_floor: float = 0.1
+    is_level_told: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Design:
+    """What a measure's model reads, and how it is trained."""
+
+    features: FeatureDesign
+    network: NetworkDesign = NetworkDesign()

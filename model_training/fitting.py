@@ -1,0 +1,152 @@
+"""Training: batches of windows, the pinball loss, the best weights kept."""
+
+import os
+import time
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from contracts.forecasts import QUANTILES
+from forecasting.features import Features, FeatureSpec
+from forecasting.hourly_table import Floats
+from model_training.design import NetworkDesign
+from model_training.material import Material
+from model_training.network import built
+from model_training.progress import Step, Tell
+from model_training.splits import Examples, Split
+
+EVALUATED = 1024  # windows in one call
+
+
+def weighted_pinball(target: Any, said: Any) -> Any:
+    """Pinball loss averaged over the observed truths; `target` as `Material.targets`.
+
+    Koenker & Bassett (1978).
+    """
+    levels = tf.constant(QUANTILES, tf.float32)
+    error = target[..., :1] - said
+    loss = tf.reduce_mean(tf.maximum(levels * error, (levels - 1.0) * error), axis=-1)
+    weight = target[..., 1]
+    return tf.reduce_sum(loss * weight) / (tf.reduce_sum(weight) + 1e-6)
+
+
+def prepare_tensorflow() -> None:
+    """One thread, the same answer every time."""
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.experimental.enable_op_determinism()
+
+
+def trained(
+    material: Material, split: Split, spec: FeatureSpec, design: NetworkDesign, *, seeds: tuple[int, ...],
+    tell: Tell,
+) -> Any:  # fmt: skip
+    """The network with the weights that were best on validation; of several seeds, the mean of all.
+
+    Ctrl-C ends the training and keeps the best so far.
+    """
+    members = []
+    for seed in seeds:
+        member, was_stopped = _fitted(material, split, spec, design, seed=seed, tell=tell)
+        members.append(member)
+        if was_stopped:
+            break
+    return joined(members, spec, design)
+
+
+def joined(members: list[Any], spec: FeatureSpec, design: NetworkDesign, *, unroll: bool = False) -> Any:
+    """One network of several: the mean of their quantiles."""
+    count = len(members)
+    whole = built(spec, design, members=count, unroll=unroll)
+    for number, member in enumerate(members):
+        for layer in member.layers:
+            if layer.weights:
+                whole.get_layer(layer.name.replace("m0_", f"m{number}_", 1)).set_weights(layer.get_weights())
+    return whole
+
+
+def _fitted(
+    material: Material, split: Split, spec: FeatureSpec, design: NetworkDesign, *, seed: int, tell: Tell
+) -> tuple[Any, bool]:
+    keras.utils.set_random_seed(seed)
+    network = built(spec, design)
+    rate = keras.optimizers.schedules.CosineDecay(design.learning_rate, design.steps_max, alpha=0.05)
+    network.compile(
+        keras.optimizers.AdamW(rate, weight_decay=design.weight_decay, clipnorm=1.0), weighted_pinball,
+        jit_compile=design.is_compiled,
+    )  # fmt: skip
+    course = _Course(network, material, split.validation, design, seed, tell)
+    was_stopped = False
+    try:
+        _steps(network, material, split.train, design, np.random.default_rng(seed), course)
+    except KeyboardInterrupt:
+        was_stopped = True
+    if course.best is None:
+        raise KeyboardInterrupt
+    network.set_weights(course.best)
+    return network, was_stopped
+
+
+def _steps(
+    network: Any, material: Material, train: Examples, design: NetworkDesign, random: np.random.Generator,
+    course: "_Course",
+) -> None:  # fmt: skip
+    total = 0.0
+    for step in range(1, design.steps_max + 1):
+        drawn = train.where(random.choice(len(train), design.batch))
+        read = material.features(drawn)
+        total += float(network.train_on_batch(read.inputs, material.targets(drawn, read)))
+        if step % design.steps_between_validations == 0:
+            if not course.goes_on(step, total / design.steps_between_validations):
+                return
+            total = 0.0
+
+
+class _Course:
+    """Follows a training: validates, keeps the best weights, says when to stop."""
+
+    def __init__(
+        self,
+        network: Any,
+        material: Material,
+        validation: Examples,
+        design: NetworkDesign,
+        seed: int,
+        tell: Tell,
+    ) -> None:
+        self.best: list[Floats] | None = None
+        self._network, self._design, self._seed, self._tell = network, design, seed, tell
+        self._read = material.features(validation)
+        self._targets = material.targets(validation, self._read)
+        self._blend_loss = _median_loss(self._read.anchor, self._targets)
+        self._lowest, self._since, self._began_s = np.inf, 0, time.monotonic()
+
+    def goes_on(self, step: int, loss: float) -> bool:
+        """Validate and tell; whether to go on."""
+        said = np.sort(answers(self._network, self._read), axis=-1)
+        validation_loss = float(weighted_pinball(tf.constant(self._targets), tf.constant(said)))
+        is_best = validation_loss < self._lowest
+        if is_best:
+            self._lowest, self._since, self.best = validation_loss, 0, self._network.get_weights()
+        else:
+            self._since += 1
+        skill = 1 - _median_loss(said[..., QUANTILES.index(0.5)], self._targets) / self._blend_loss
+        elapsed_s = time.monotonic() - self._began_s
+        self._tell(Step(self._seed, step, loss, validation_loss, skill, elapsed_s, is_best))
+        return self._since < self._design.patience
+
+
+def answers(network: Any, read: Features) -> Floats:
+    """The network's answer to features, in batches."""
+    parts = [
+        np.asarray(network(tuple(each[at : at + EVALUATED] for each in read.inputs), training=False))
+        for at in range(0, len(read.level), EVALUATED)
+    ]
+    return np.concatenate(parts)
+
+
+def _median_loss(said: Floats, targets: Floats) -> float:
+    return float((np.abs(targets[..., 0] - said) * targets[..., 1]).sum() / targets[..., 1].sum())

@@ -1,0 +1,88 @@
+"""From a table and a design to what training needs: the spec with its constants, the blend, the ranges."""
+
+import numpy as np
+
+from forecasting.baselines import Baseline, Recent, fitted_baseline, recent
+from forecasting.card import BaselineCard, TrainingRanges
+from forecasting.features import Covariate, FeatureSpec, Surroundings, truths, windows
+from forecasting.hourly_table import Booleans, Floats, HourlyTable
+from forecasting.transforms import transformed
+from model_training.design import FeatureDesign
+from model_training.material import Material
+from model_training.splits import Examples
+
+EXAMPLES_MAX = 8000
+RANGE_TAIL = 0.005
+
+
+def feature_spec(table: HourlyTable, design: FeatureDesign, *, series: Booleans, end: int) -> FeatureSpec:
+    """The spec; its constants are of the series and the columns before `end`, and of nothing else."""
+    values = transformed(table.values[series, :end], table.measure)
+    return FeatureSpec(
+        context_h=design.context_h, spread_floor=design.spread_floor,
+        level_mean=float(np.nanmean(values)), level_scale=float(np.nanstd(values)) or 1.0,
+        is_level_told=design.is_level_told, seasons=design.seasons,
+        covariates=tuple(
+            _covariate(name, table.covariates[name][series, :end], design) for name in design.covariates
+        ),
+        neighbours_max=design.neighbours_max, neighbours_radius_km=design.neighbours_radius_km,
+    )  # fmt: skip
+
+
+def _covariate(name: str, values: Floats, design: FeatureDesign) -> Covariate:
+    known = transformed(values, name)
+    is_centred = name in design.centred
+    if not np.isfinite(known).any():
+        return Covariate(name, 0.0, 1.0, is_centred)
+    mean = 0.0 if is_centred else float(np.nanmean(known))
+    spread = known - _running_mean(known, design.context_h) if is_centred else known
+    return Covariate(name, mean, float(np.nanstd(spread)) or 1.0, is_centred)
+
+
+def _running_mean(values: Floats, hours: int) -> Floats:
+    """The mean of the window of hours that each hour stands in, whole windows from the first column on."""
+    whole = values.shape[1] // hours * hours
+    days = values[:, :whole].reshape(len(values), -1, hours)
+    known = np.isfinite(days)
+    means = np.where(known, days, 0.0).sum(axis=2) / np.maximum(known.sum(axis=2), 1)
+    return np.pad(np.repeat(means, hours, axis=1), ((0, 0), (0, values.shape[1] - whole)), mode="edge")
+
+
+def fitted_on(
+    name: str, around: Surroundings, spec: FeatureSpec, train: Examples, *, seed: int = 1
+) -> Baseline:
+    """A baseline of training examples, at most `EXAMPLES_MAX` of them."""
+    drawn = train
+    if len(train) > EXAMPLES_MAX:
+        drawn = train.where(np.random.default_rng(seed).choice(len(train), EXAMPLES_MAX, replace=False))
+    return fitted_baseline(
+        name, facts_of(around, spec, drawn), truths(around.values, drawn.series, drawn.columns)
+    )
+
+
+def facts_of(around: Surroundings, spec: FeatureSpec, examples: Examples) -> Recent:
+    """What the week before each example tells."""
+    return recent(windows(around, spec, examples.series, examples.columns).week)
+
+
+def training_ranges(
+    material: Material, train: Examples, spec: FeatureSpec, *, seed: int = 1
+) -> TrainingRanges:
+    """Where 99 % of the training windows lie."""
+    drawn = train.where(
+        np.random.default_rng(seed).choice(len(train), min(len(train), EXAMPLES_MAX), replace=False)
+    )
+    read = material.features(drawn)
+    tails = (RANGE_TAIL, 1 - RANGE_TAIL)
+    low, high = (float(each) for each in np.quantile(read.level, tails))
+    level = (low, high) if spec.is_level_told else (float("-1e9"), 1e9)
+    calm, wild = (float(each) for each in np.quantile(read.spread, tails))
+    return TrainingRanges(level, (calm, wild))
+
+
+def baseline_card(baseline: Baseline) -> BaselineCard:
+    """The baseline in numbers, at a precision that suffices."""
+    return BaselineCard(
+        baseline.name, np.round(baseline.coefficients, 5).tolist(), np.round(baseline.residuals, 4).tolist(),
+        baseline.is_seasonal,
+    )  # fmt: skip

@@ -1,0 +1,130 @@
+"""What people see: tables and lines on standard output."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.table import Table
+
+from contracts.forecasts import HORIZON_GROUPS
+from forecasting.registry import ModelRegistry
+from model_training.backtesting import ALL, WHO, Backtest, Ratio
+from model_training.gate import Verdict
+from model_training.progress import Step
+
+console = Console(highlight=False)
+
+
+def show_line(text: str) -> None:
+    """One line, as it is."""
+    console.print(text, markup=False, soft_wrap=True)
+
+
+def show_step(step: Step) -> None:
+    """One validation on the way."""
+    best = "  best so far" if step.is_best else ""
+    show_line(
+        f"seed {step.seed}  step {step.step:4}  loss {step.loss:.4f}  validation {step.validation_loss:.4f}  "
+        f"skill over the blend {step.skill:+.1%}  {step.elapsed_s:.0f} s{best}"
+    )
+
+
+def show_backtest(tested: Backtest) -> None:
+    """Scores of every forecaster, then skill over the best baseline by horizon, of seen and unseen places."""
+    show_line(
+        f"{tested.measure}: {len(tested.day):,} forecasts of {len(set(tested.sensor_ids.tolist()))} sensors"
+    )
+    console.print(_scores_table(tested))
+    for who in WHO:
+        if tested.chosen(who).any():
+            console.print(_skill_table(tested, who))
+
+
+def _scores_table(tested: Backtest) -> Table:
+    groups = list(HORIZON_GROUPS)
+    table = Table(
+        "forecaster", "MASE", "seen", "unseen", "WQL", "MAE", "RMSSE", "cover 80", *groups, box=None
+    )
+    for name in tested.quantiles:
+        whole = tested.scores(name)
+        mase = [tested.scores(name, who).mase for who in WHO]
+        by_group = [tested.scores(name, ALL, group).mase for group in groups]
+        table.add_row(
+            name,
+            *(f"{each:.3f}" for each in (*mase, whole.wql)),
+            f"{whole.mae:.2f}",
+            *(f"{each:.3f}" for each in (whole.rmsse, whole.coverage_80, *by_group)),
+        )
+    return table
+
+
+def _skill_table(tested: Backtest, who: str) -> Table:
+    title = f"skill in MASE over the best baseline, {who} places, with the interval of 90 %"
+    table = Table("forecaster", "all horizons", *HORIZON_GROUPS, box=None, title=title, title_justify="left")
+    for name in tested.quantiles:
+        if name in tested.baselines:
+            continue
+        cells = [
+            skill_text(tested.ratio(name, tested.best_baseline(who, group), who=who, group=group))
+            for group in (None, *HORIZON_GROUPS)
+        ]
+        table.add_row(name, *cells)
+    return table
+
+
+def skill_text(ratio: Ratio) -> str:
+    """A skill with its interval."""
+    value, low, high = ratio.skill
+    return f"{value:+.1%} ({low:+.1%} … {high:+.1%})"
+
+
+def show_verdict(version: str, verdict: Verdict) -> None:
+    """What the gate says, and why."""
+    if verdict.is_accepted:
+        show_line(f"{version} is champion")
+    else:
+        show_line(f"{version} is refused:")
+        for reason in verdict.reasons:
+            show_line(f"  {reason}")
+    for name, value in verdict.facts.items():
+        show_line(f"    {name} {value:.3f}")
+
+
+def show_models(registry: ModelRegistry, measures: Iterable[str]) -> None:
+    """Every version, oldest first; a star marks the champion."""
+    table = Table("measure", "", "version", "kind", "trained until", "observed hours", "data", box=None)
+    for measure in measures:
+        champion = registry.champion(measure)
+        for version in registry.versions(measure):
+            card = registry.card(measure, version)
+            made = card.training
+            star = "*" if champion and champion.version == version else ""
+            facts = ("", "", "")
+            if made is not None:
+                facts = (moment(made.trained_until_s), f"{made.data.observed_hours:,}", made.data.source)
+            table.add_row(measure, star, version, card.kind, *facts)
+    console.print(table)
+
+
+def moment(at_s: int) -> str:
+    """A time as people write it, UTC."""
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def show_comparison(tested: Backtest, one: str, other: str) -> None:
+    """Two forecasters side by side, and the skill of one over the other."""
+    console.print(_scores_table(tested))
+    table = Table("places", "horizons", f"{one} over {other}: MASE", "WQL", box=None)
+    for who in WHO:
+        for group in (None, *HORIZON_GROUPS):
+            if tested.scores(one, who, group).count:
+                mase, wql = (
+                    tested.ratio(one, other, loss=loss, who=who, group=group) for loss in ("mase", "wql")
+                )
+                table.add_row(who, group or "all", skill_text(mase), skill_text(wql))
+    console.print(table)
+
+
+def show_card(card: object) -> None:
+    """A card as JSON."""
+    console.print_json(data=card)

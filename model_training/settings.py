@@ -1,0 +1,25 @@
+"""All that the trainer can be told by its environment; the rest are options of its commands."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from runtime.settings import RoomSettings
+
+
+class Settings(RoomSettings):
+    """Read once, at start, from MODEL_TRAINING_* environment variables."""
+
+    model_config = SettingsConfigDict(env_prefix="MODEL_TRAINING_")
+
+    registry: Path = Field(default=Path("models"), description="folder of the model registry")
+    influx_url: str | None = Field(
+        default=None, description="InfluxDB's address, http://host:port, for fetch"
+    )
+    influx_token_file: Path | None = Field(
+        default=None, description="file with a token that may read the bucket hourly"
+    )
+    kafka_bootstrap_servers: str | None = Field(
+        default=None, description="Kafka's addresses, host:port, by commas, for fetch"
+    )

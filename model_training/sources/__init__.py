@@ -1,0 +1,1 @@
+"""Where hourly tables come from: files, InfluxDB, Kafka."""

@@ -1,0 +1,89 @@
+"""One measure's model from its data: constants, baselines, network, bands, card."""
+
+import hashlib
+import importlib.metadata
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from msgspec import structs
+
+from contracts.measures import MEASURE_BY_NAME
+from forecasting.baselines import BASELINES, BLEND, Baseline
+from forecasting.bundle import ModelBundle
+from forecasting.card import Kind, ModelCard, Training
+from forecasting.features import FeatureSpec, Surroundings, surroundings
+from model_training.design import Design
+from model_training.material import Material
+from model_training.preparation import baseline_card, feature_spec, fitted_on
+from model_training.protocols import Protocol
+from model_training.splits import Split
+from model_training.tables import Data
+
+LIBRARIES = ("tensorflow-cpu", "keras", "numpy", "ai-edge-litert")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is ready before the first step, and is the same for every model of these data and this design.
+
+    `around` hears all places, as in serving; `heard` those alone that are not left out, for training.
+    """
+
+    data: Data
+    protocol: Protocol
+    design: Design
+    split: Split
+    spec: FeatureSpec
+    around: Surroundings
+    heard: Surroundings
+    baselines: dict[str, Baseline]
+
+    @property
+    def material(self) -> Material:
+        """Examples as the network takes them."""
+        return Material(self.heard, self.spec, self.baselines[BLEND])
+
+
+def prepared(data: Data, protocol: Protocol, design: Design) -> Prepared:
+    """Split the data, find the constants and the baselines; the test span is not looked at."""
+    split = protocol.split(data)
+    end = data.table.column(protocol.validate_until_s)
+    seen = ~protocol.left_out(data)
+    spec = feature_spec(data.table, design.features, series=seen, end=end)
+    heard = surroundings(data.table, spec, heard=seen)
+    baselines = {name: fitted_on(name, heard, spec, split.train) for name in BASELINES}
+    return Prepared(data, protocol, design, split, spec, surroundings(data.table, spec), heard, baselines)
+
+
+def baseline_model(ready: Prepared, name: Kind, *, now_s: int) -> ModelBundle:
+    """A baseline as a model of its own."""
+    numbers = baseline_card(ready.baselines[name])
+    content = repr((numbers.coefficients, numbers.residuals)).encode()
+    return ModelBundle(
+        structs.replace(model_card(ready, name, content, seeds=(), now_s=now_s), baseline=numbers)
+    )
+
+
+def model_card(
+    ready: Prepared, kind: Kind, content: bytes, *, seeds: tuple[int, ...], now_s: int
+) -> ModelCard:
+    """The card of what was made of these data; its version is the time and the hash of its content."""
+    measure = ready.data.table.measure
+    made = datetime.fromtimestamp(now_s, UTC).strftime("%Y%m%dT%H%M%SZ")
+    return ModelCard(
+        kind=kind, measure=measure, unit=unit_of(measure),
+        version=f"{made}-{hashlib.sha256(content).hexdigest()[:8]}",
+        features=ready.spec, blend=baseline_card(ready.baselines[BLEND]),
+        training=Training(
+            data=ready.data.fingerprint, trained_until_s=ready.protocol.train_until_s,
+            left_out_places=ready.protocol.leave_out, seeds=seeds, created_at_s=now_s,
+            libraries={name: importlib.metadata.version(name) for name in LIBRARIES},
+            code_version=importlib.metadata.version("luftstrom"),
+        ),
+    )  # fmt: skip
+
+
+def unit_of(measure: str) -> str:
+    """The measure's unit; empty for one that is not the network's, as wind."""
+    known = MEASURE_BY_NAME.get(measure)
+    return known.unit if known else ""

@@ -1,0 +1,193 @@
+"""The log on Kafka, by confluent-kafka (librdkafka): the reader for much in little time."""
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from contracts.errors import UnavailableError
+from runtime.kafka_log import require_reachable
+from runtime.log_interfaces import Partition, Records
+
+log = logging.getLogger(__name__)
+
+SESSION_TIMEOUT_MS = 9_000
+REQUEST_TIMEOUT_MS = 3_000  # bounds a commit, for stopping takes at most 10 s in all
+RECONNECT_CAP_MS = 2_000
+# What is fetched ahead of `poll`; librdkafka would take 64 MiB.
+PREFETCHED_KIB = 8 * 1024
+PREFETCHED_RECORDS = 20_000
+FETCH_BYTES = 8 * 1024 * 1024
+METADATA_TIMEOUT_S = 3.0
+LAG_TIMEOUT_S = 1.0
+# A question to the broker waits behind a fetch that waits for records.
+FETCH_WAIT_MS = 100
+
+
+class ConfluentRecordSource:
+    """A RecordSource that reads committed transactions only and never commits by itself.
+
+    Its membership is cooperative: a rebalance takes only the partitions that move. With `member_id` it is
+    static too: a member that is back within the session's time gets its partitions back, without a rebalance.
+    """
+
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        *,
+        topics: Sequence[str],
+        group_id: str,
+        client_id: str,
+        member_id: str | None = None,
+    ) -> None:
+        require_reachable(bootstrap_servers)
+        self._position: dict[Partition, int] = {}
+        self._paused: set[Partition] = set()
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap_servers,
+                "group.id": group_id,
+                "client.id": client_id,
+                **({"group.instance.id": member_id} if member_id else {}),
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "auto.offset.reset": "earliest",
+                "partition.assignment.strategy": "cooperative-sticky",
+                "session.timeout.ms": SESSION_TIMEOUT_MS,
+                "heartbeat.interval.ms": SESSION_TIMEOUT_MS // 5,
+                "socket.timeout.ms": REQUEST_TIMEOUT_MS,
+                "reconnect.backoff.max.ms": RECONNECT_CAP_MS,
+                "queued.max.messages.kbytes": PREFETCHED_KIB,
+                "queued.min.messages": PREFETCHED_RECORDS,
+                "fetch.wait.max.ms": FETCH_WAIT_MS,
+                "fetch.max.bytes": FETCH_BYTES,
+                "fetch.message.max.bytes": FETCH_BYTES // 8,
+                # Tells where a partition ends behind marks of transactions, which are no records.
+                "enable.partition.eof": True,
+                "allow.auto.create.topics": False,
+                "log_level": 3,
+            },
+            logger=log,
+        )
+        try:
+            self._require_topics(topics)
+            self._consumer.subscribe(list(topics), on_revoke=self._forget, on_lost=self._forget)
+        except KafkaException as error:
+            self._consumer.close()
+            raise UnavailableError(f"no Kafka at {bootstrap_servers}: {error}") from error
+        except UnavailableError:
+            self._consumer.close()
+            raise
+
+    def poll(self, timeout_s: float, *, max_records: int) -> Mapping[Partition, Records]:
+        """The next records by partition; raises UnavailableError where the broker refuses."""
+        try:
+            messages = self._consumer.consume(max_records, timeout_s)
+        except KafkaException as error:
+            raise UnavailableError(f"Kafka cannot be read: {error}") from error
+        polled: dict[Partition, Records] = {}
+        failure: KafkaError | None = None
+        for message in messages:
+            bad = message.error()
+            if bad is not None:
+                failure = failure or self._noted(message, bad)
+                continue
+            columns = polled.get((message.topic(), message.partition()))  # type: ignore[call-overload]
+            if columns is None:
+                columns = polled[_partition(message)] = Records([], [])
+            columns.offsets.append(message.offset())
+            columns.values.append(message.value())
+        return self._told(polled, failure)
+
+    def commit(self, next_offset_by_partition: Mapping[Partition, int]) -> None:
+        """Commit for the group; raises UnavailableError where the broker did not take it."""
+        offsets = [
+            TopicPartition(*partition, offset) for partition, offset in next_offset_by_partition.items()
+        ]
+        try:
+            committed = self._consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as error:
+            raise UnavailableError(f"Kafka did not take the offsets: {error}") from error
+        refused = [each for each in committed or () if each.error is not None]
+        if refused:
+            raise UnavailableError(f"Kafka did not take the offsets: {refused[0].error}")
+
+    def pause(self) -> None:
+        """Fetch nothing until `resume`."""
+        running = self.assigned() - self._paused
+        if running:
+            self._consumer.pause([TopicPartition(*partition) for partition in running])
+            self._paused |= running
+
+    def resume(self) -> None:
+        """Fetch again."""
+        paused = self._paused & self.assigned()
+        if paused:
+            self._consumer.resume([TopicPartition(*partition) for partition in paused])
+        self._paused.clear()
+
+    def assigned(self) -> frozenset[Partition]:
+        """The partitions that this member holds now."""
+        return frozenset(Partition(each.topic, each.partition) for each in self._consumer.assignment())
+
+    def lag(self) -> int:
+        """Records behind the ends of the assigned partitions; raises UnavailableError without a broker."""
+        assigned = self.assigned()
+        try:
+            # The ends come with each fetch; only a question of its own tells that nobody answers.
+            for partition in list(assigned)[:1]:
+                self._consumer.list_topics(partition.topic, LAG_TIMEOUT_S)
+            return sum(self._behind(partition) for partition in assigned)
+        except KafkaException as error:
+            raise UnavailableError(f"Kafka does not tell the ends of partitions: {error}") from error
+
+    def close(self) -> None:
+        """Leave the group; a static member keeps its place for the session's time."""
+        self._consumer.close()
+
+    def _told(self, polled: dict[Partition, Records], failure: KafkaError | None) -> dict[Partition, Records]:
+        for partition, records in polled.items():
+            self._position[partition] = records.offsets[-1] + 1
+        if failure is not None and not polled:
+            raise UnavailableError(f"Kafka cannot be read: {failure}")
+        return polled
+
+    def _noted(self, message: Message, error: KafkaError) -> KafkaError | None:
+        """None for the end of a partition, which is no failure."""
+        if error.code() != KafkaError._PARTITION_EOF:
+            return error
+        self._position[_partition(message)] = int(message.offset() or 0)
+        return None
+
+    def _behind(self, partition: Partition) -> int:
+        wanted = TopicPartition(*partition)
+        _, end = self._consumer.get_watermark_offsets(wanted, timeout=LAG_TIMEOUT_S, cached=True)
+        if end < 0:  # nothing was fetched yet
+            _, end = self._consumer.get_watermark_offsets(wanted, timeout=LAG_TIMEOUT_S)
+        return (
+            max(0, end - self._position.get(partition, 0))
+            if partition in self._position
+            else self._uncommitted(partition, end)
+        )
+
+    def _uncommitted(self, partition: Partition, end: int) -> int:
+        [committed] = self._consumer.committed([TopicPartition(*partition)], LAG_TIMEOUT_S)
+        start, _ = self._consumer.get_watermark_offsets(TopicPartition(*partition), timeout=LAG_TIMEOUT_S)
+        self._position[partition] = max(committed.offset, start)
+        return max(0, end - self._position[partition])
+
+    def _forget(self, _consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
+        for each in partitions:
+            self._position.pop(Partition(each.topic, each.partition), None)
+            self._paused.discard(Partition(each.topic, each.partition))
+
+    def _require_topics(self, topics: Sequence[str]) -> None:
+        known = self._consumer.list_topics(timeout=METADATA_TIMEOUT_S).topics
+        missing = sorted(set(topics) - set(known))
+        if missing:
+            raise UnavailableError(f"Kafka has no topic {', '.join(missing[:3])}: create the topics first")
+
+
+def _partition(message: Message) -> Partition:
+    return Partition(str(message.topic()), int(message.partition() or 0))

@@ -1,0 +1,111 @@
+"""A model in use: every series gets the method that its last day allows, and no input breaks it."""
+
+import numpy as np
+import pytest
+
+from contracts.forecasts import HORIZON_H, QUANTILES, Method
+from contracts.measures import MEASURE_BY_NAME
+from forecasting.bundle import ModelBundle
+from forecasting.card import TrainingRanges
+from tests.forecasting.builders import a_card, a_daily_wave, a_table, an_anchored_network
+
+MEDIAN = QUANTILES.index(0.5)
+NAN = np.nan
+
+
+def a_bundle(**members):
+    return ModelBundle(a_card(**members), an_anchored_network)
+
+
+def predicted(values, **members):
+    return a_bundle(**members).predict(a_table(values))
+
+
+def test_a_well_known_series_is_forecast_by_the_network():
+    found = predicted(a_daily_wave())
+
+    assert found.methods == [Method.RNN] * 3
+    assert found.quantiles.shape == (3, HORIZON_H, len(QUANTILES))
+    assert (np.diff(found.quantiles, axis=-1) >= 0).all()
+
+
+def test_a_series_of_less_than_a_week_is_cold_and_takes_its_neighbours_hours():
+    values = a_daily_wave(count=4)
+    values[0, :-30] = NAN
+
+    found = predicted(values)
+
+    assert found.methods == [Method.RNN_COLD, *[Method.RNN] * 3]
+    # Its neighbours know the wave of the day, of which it has seen one.
+    assert np.abs(found.quantiles[0, :, MEDIAN] - found.quantiles[1, :, MEDIAN]).max() < 1.5
+
+
+def test_a_level_or_spread_outside_of_the_training_is_left_to_the_blend():
+    values = np.concatenate([a_daily_wave(count=2), 20 * a_daily_wave(count=1)])
+
+    found = predicted(values, ranges=TrainingRanges((1.0, 4.0), (0.0, 1.0)))
+
+    assert found.methods == [Method.RNN, Method.RNN, Method.BLEND]
+
+
+def test_few_hours_are_moved_towards_the_neighbours():
+    values = a_daily_wave(count=4, level=10.0, height=0.0)
+    values[0] = NAN
+    values[0, -3:] = 50.0
+
+    found = predicted(values)
+
+    assert found.methods[0] == Method.BLEND_SPARSE
+    assert 10.0 < found.quantiles[0, 0, MEDIAN] < 30.0
+
+
+def test_a_silent_series_has_no_forecast():
+    values = a_daily_wave()
+    values[1, -24:] = NAN
+
+    found = predicted(values)
+
+    assert found.methods[1] is None
+    assert np.isnan(found.quantiles[1]).all()
+
+
+def test_a_champion_that_is_a_baseline_is_the_method_blend():
+    bundle = ModelBundle(a_card(kind="blend", baseline=a_card().blend))
+
+    assert bundle.predict(a_table(a_daily_wave())).methods == [Method.BLEND] * 3
+
+
+def test_the_network_may_be_forbidden():
+    found = a_bundle().predict(a_table(a_daily_wave()), allows_network=False)
+
+    assert found.methods == [Method.BLEND] * 3
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda values: np.full_like(values, NAN),
+        lambda values: np.full_like(values, 7.0),
+        lambda values: np.full_like(values, 1e30),
+        lambda values: np.where(values > 15, np.inf, values),
+        lambda values: -values,
+        lambda values: np.where(np.arange(values.shape[1]) > 100, values * 1000, values),
+        lambda values: np.where(np.arange(values.shape[1]) % 2, values, NAN),
+        lambda values: values[:0],
+    ],
+    ids=["gaps", "constant", "1e30", "infinite", "negative", "unit jump", "holes", "no sensor"],
+)
+@pytest.mark.parametrize("measure", ["pm25", "temperature", "pressure"])
+def test_broken_input_never_gives_a_broken_forecast(spoil, measure):
+    bundle = a_bundle(measure=measure, ranges=TrainingRanges((0.0, 1100.0), (0.0, 50.0)))
+
+    found = bundle.predict(a_table(spoil(a_daily_wave()), measure=measure))
+
+    known = MEASURE_BY_NAME[measure]
+    for method, quantiles in zip(found.methods, found.quantiles, strict=True):
+        if method is None:
+            assert np.isnan(quantiles).all()
+        else:
+            assert np.isfinite(quantiles).all()
+            assert ((quantiles >= known.low) & (quantiles <= known.high)).all()
+            assert (np.diff(quantiles, axis=-1) >= 0).all()

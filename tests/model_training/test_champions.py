@@ -1,0 +1,39 @@
+"""The champions that come with the code are whole, and forecast."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from forecasting.baselines import BASELINES
+from forecasting.registry import ModelRegistry
+from model_training.golden import read_golden, require_agreement
+from model_training.protocols import utc_s
+from tests.forecasting.builders import a_daily_wave, a_table
+
+CHAMPIONS = ModelRegistry(Path(__file__).parents[2] / "model_training" / "champions")
+RECORDINGS_BEGIN_S = utc_s("2019-03-22")
+
+
+@pytest.mark.parametrize("measure", ["pm25", "pm10", "temperature", "humidity", "pressure"])
+def test_a_champion_is_whole_and_has_not_seen_the_recordings(measure):
+    champion = CHAMPIONS.load_champion(measure)
+
+    assert champion.card.measure == measure
+    assert champion.card.training.trained_until_s < RECORDINGS_BEGIN_S
+    if champion.card.kind not in BASELINES:
+        folder = CHAMPIONS.folder(measure, champion.card.version)
+        require_agreement((folder / "model.tflite").read_bytes(), read_golden(folder))
+
+
+@pytest.mark.parametrize("measure", CHAMPIONS.measures())
+def test_a_champion_forecasts_every_sensor(measure):
+    level = 1010.0 if measure == "pressure" else 15.0
+    values = a_daily_wave(level=level, height=3.0)
+    champion = CHAMPIONS.load_champion(measure)
+    covariates = {each.name: np.full_like(values, np.nan) for each in champion.card.features.covariates}
+
+    found = champion.predict(a_table(values, measure=measure, covariates=covariates))
+
+    assert None not in found.methods
+    assert np.isfinite(found.quantiles).all()

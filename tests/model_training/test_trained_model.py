@@ -1,0 +1,187 @@
+"""A small network on made-up weather: trained, exported, registered, judged; bad ones refused."""
+
+from dataclasses import replace as with_members
+
+import numpy as np
+import pytest
+from msgspec import structs
+
+from forecasting.bundle import ModelBundle
+from forecasting.card import TrainingRanges
+from forecasting.registry import ModelRegistry
+from model_training import commands
+from model_training.backtesting import backtest
+from model_training.gate import judged
+from model_training.golden import read_golden, require_agreement
+from model_training.training import prepared
+from tests.model_training.builders import DESIGN, PROTOCOL, weather
+
+pytestmark = pytest.mark.ml
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory):
+    return prepared(weather(tmp_path_factory.mktemp("tables")), PROTOCOL, DESIGN)
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory):
+    return ModelRegistry(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="module")
+def steps():
+    return []
+
+
+@pytest.fixture(scope="module")
+def version(ready, registry, steps):
+    card, _ = commands.train(ready, registry, seeds=(1, 2), tell=steps.append)
+    return card.version
+
+
+@pytest.fixture
+def model(registry, version):
+    return ModelBundle.load(registry.folder("temperature", version))
+
+
+def verdict(model, ready, champion=None):
+    models = {"challenger": model} | ({"champion": champion} if champion else {})
+    name = "champion" if champion else None
+    return judged(backtest(ready, models), model, ready, name="challenger", champion=name)
+
+
+def reasons(model, ready):
+    return [reason.split(":")[0] for reason in verdict(model, ready).reasons]
+
+
+def test_a_training_tells_loss_and_skill_and_which_was_best(version, steps):
+    assert {step.seed for step in steps} == {1, 2}
+    assert any(step.is_best for step in steps)
+    assert all(step.skill < 1 and step.loss > 0 for step in steps)
+
+
+def test_the_exported_network_gives_the_golden_answers(registry, version):
+    folder = registry.folder("temperature", version)
+
+    require_agreement((folder / "model.tflite").read_bytes(), read_golden(folder))
+
+
+def test_the_keras_file_loads_in_safe_mode_and_gives_them_too(registry, version):
+    import keras  # noqa: PLC0415
+
+    folder = registry.folder("temperature", version)
+    network = keras.models.load_model(folder / "model.keras", compile=False, safe_mode=True)
+    golden = read_golden(folder)
+    said = np.asarray(network([golden[name] for name in ("past", "future", "static", "anchor")]))
+
+    np.testing.assert_allclose(said, golden["answer"], atol=1e-4)
+
+
+def test_it_beats_the_best_baseline_at_places_it_never_saw(model, ready):
+    tested = backtest(ready, {"network": model})
+
+    assert tested.network_share["network"] > 0.9
+    assert tested.ratio("network", tested.best_baseline("unseen"), who="unseen").high < 1.0
+
+
+def test_the_same_seed_gives_the_same_network(ready, version):
+    from model_training.learning import trained_model  # noqa: PLC0415
+
+    short = with_members(
+        ready, design=with_members(DESIGN, network=with_members(DESIGN.network, steps_max=50))
+    )
+    one, other = (trained_model(short, seeds=(5,), tell=lambda _: None, now_s=0)[0] for _ in range(2))
+
+    assert one.version == other.version
+
+
+def test_ctrl_c_keeps_the_best_so_far(ready, version):
+    from model_training.learning import trained_model  # noqa: PLC0415
+
+    def stop(step):
+        if step.step == 50:
+            raise KeyboardInterrupt
+
+    card, network = trained_model(ready, seeds=(1, 2), tell=stop, now_s=0)
+
+    assert network is not None
+    assert card.band_factors is not None
+
+
+def test_the_first_good_model_becomes_champion_and_can_be_rolled_back(ready, registry, version):
+    commands.add_baseline(ready, registry, "blend")
+    (blend,) = [each for each in registry.versions("temperature") if each != version]
+    pointer = registry.pointer_to("temperature", blend, at_s=1, by="test", reason="first")
+    registry.point("temperature", pointer)
+
+    assert commands.promote(ready, registry, version, by="test").is_accepted
+    assert registry.load_champion("temperature").card.version == version
+    assert commands.rollback(registry, "temperature") == blend
+    assert registry.champion("temperature").method == "blend"
+
+
+def test_a_model_that_is_not_better_than_the_champion_is_refused(model, ready):
+    assert [reason.split(":")[0] for reason in verdict(model, ready, champion=model).reasons] == [
+        "not_better"
+    ]
+
+
+def test_a_network_that_answers_nan_is_refused(model, ready):
+    def broken(inputs):
+        return np.where(inputs[3][:, :, None] > 0, np.nan, model.network(inputs))
+
+    assert reasons(ModelBundle(model.card, broken), ready) == ["not_finite"]
+
+
+def test_a_network_of_shuffled_targets_is_refused(model, ready):
+    def shuffled(inputs):
+        # What it has learnt belongs to other windows.
+        return model.network(inputs)[np.random.default_rng(1).permutation(len(inputs[0]))]
+
+    assert "worse_than_baseline" in reasons(ModelBundle(model.card, shuffled), ready)
+
+
+def test_a_network_that_is_an_hour_off_is_refused(model, ready):
+    def late(inputs):
+        said = model.network(inputs)
+        return np.concatenate([said[:, 1:], said[:, -1:]], axis=1)
+
+    assert "worse_than_baseline" in reasons(ModelBundle(model.card, late), ready)
+
+
+def test_a_model_of_another_unit_is_refused(model, ready):
+    fahrenheit = structs.replace(
+        model.card,
+        unit="°F",
+        ranges=TrainingRanges(
+            *((np.array(model.card.ranges.level) * 1.8 + 32).tolist(), model.card.ranges.spread)
+        ),
+    )
+
+    found = reasons(ModelBundle(fahrenheit, model.network), ready)
+
+    assert "wrong_unit" in found
+    assert "outside_its_ranges" in found
+
+
+def bias_of(folder, *, moved=0.0):
+    """The bytes of the first member's last bias, as both files hold them."""
+    import keras  # noqa: PLC0415
+
+    network = keras.models.load_model(folder / "model.keras", compile=False, safe_mode=True)
+    return (network.get_layer("m0_change").get_weights()[1] + np.float32(moved)).tobytes()
+
+
+def test_a_version_with_changed_weights_is_not_promoted(ready, registry, version, tmp_path):
+    copied = ModelRegistry(tmp_path)
+    folder = registry.folder("temperature", version)
+    files = {each.name: each.read_bytes() for each in folder.iterdir()}
+    changed = files["model.tflite"].replace(bias_of(folder), bias_of(folder, moved=0.01))
+    copied.add(registry.card("temperature", version), files | {"model.tflite": changed})
+
+    found = commands.promote(ready, copied, version, by="test")
+
+    assert changed != files["model.tflite"]
+    assert any(reason.startswith("bad_export") for reason in found.reasons)
+    assert copied.champion("temperature").method == "blend"
