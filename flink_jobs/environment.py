@@ -93,8 +93,8 @@ def _process(name: str, settings: Settings) -> dict[str, str]:
     return {
         "parallelism.default": str(settings.parallelism),
         "pipeline.name": name,
-        # Few channels and no managed memory: the defaults would take 200 MB for nothing.
-        "taskmanager.memory.network.min": "16 mb",
-        "taskmanager.memory.network.max": "16 mb",
+        # No managed memory and few channels, of which `all` asks for 21 MB: the defaults would take 200 MB.
+        "taskmanager.memory.network.min": "32 mb",
+        "taskmanager.memory.network.max": "32 mb",
         "taskmanager.memory.managed.size": "16 mb",
     }

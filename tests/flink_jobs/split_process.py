@@ -60,7 +60,17 @@ SPLIT_READS = {READINGS_RAW.name, READINGS_ARCHIVE.name}
 class JobProcess:
     """`python -m flink_jobs split`, or another job, on one state folder; started as often as wanted."""
 
-    def __init__(self, bootstrap_servers, *, state_dir, connector_jars_dir, cache_dir, prefix, job="split"):
+    def __init__(
+        self,
+        bootstrap_servers,
+        *,
+        state_dir,
+        connector_jars_dir,
+        cache_dir,
+        prefix,
+        job="split",
+        checkpoint_interval_s=1,
+    ):
         self._job = job
         self.state_dir = state_dir
         self._log = state_dir.with_suffix(".log")
@@ -72,7 +82,7 @@ class JobProcess:
             "FLINK_JOBS_CACHE_DIR": str(cache_dir),
             "FLINK_JOBS_REST_PORT": str(self.rest_port),
             "FLINK_JOBS_METRICS_PORT": str(self.metrics_port),
-            "FLINK_JOBS_CHECKPOINT_INTERVAL_S": "1",
+            "FLINK_JOBS_CHECKPOINT_INTERVAL_S": str(checkpoint_interval_s),
             "FLINK_JOBS_HEAP_MB": "512",
             "FLINK_JOBS_PREFIX": prefix,
         }
