@@ -6,7 +6,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.11 python3; do $$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$p && break; done)
-SOURCES := app_predict collector contracts flink_jobs forecasting local_stack luftstrom model_training runtime scraper tests benchmarks
+SOURCES := app_predict collector contracts flink_jobs forecasting live_page local_stack luftstrom model_training runtime scraper tests benchmarks
 NOT_UNIT := integration or flink or end_to_end or ml
 
 .PHONY: help setup packages demo up status down check format test bench docs lock clean

@@ -6,7 +6,7 @@ uv() { .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --gene
 
 uv pyproject.toml --all-extras -o locks/all.txt
 grep '^uv==' locks/all.txt | sed 's/ .*//' | uv - -o locks/uv.txt
-for room in scraper flink-jobs collector app-predict model-training; do
+for room in scraper flink-jobs collector app-predict live-page model-training; do
   uv pyproject.toml --extra "$room" --constraint locks/all.txt -o "locks/$room.txt"
 done
 .venv/bin/python -m local_stack.java.lock

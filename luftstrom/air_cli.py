@@ -16,8 +16,8 @@ from luftstrom import screen
 from luftstrom.durations import duration_s
 
 if TYPE_CHECKING:
-    from luftstrom.air_query import AirQuery, Answer
-    from luftstrom.sensor_stations import Station
+    from runtime.air_query import AirQuery, Answer
+    from runtime.sensor_stations import Station
 
 DAY = "%Y-%m-%d"
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Also over a file that is there.")]
@@ -73,10 +73,10 @@ def query(  # noqa: PLR0913, PLR0917 - each is an option of the command
     Up to two days every value, up to two weeks windows of five minutes, up to half a year hours, then days.
     Exit code 1 if there is nothing in that time.
     """
-    from luftstrom.air_query import AirQuery, answered, measure_named
     from luftstrom.commands import settings_of_influx
     from luftstrom.connections import connections
     from luftstrom.letters import moment_s
+    from runtime.air_query import AirQuery, answered, measure_named
 
     now_s = time.time()
     from_s, to_s = int(moment_s(since, now_s=now_s)), int(moment_s(until, now_s=now_s) if until else now_s)
@@ -140,8 +140,8 @@ def stations(
     """
     from luftstrom.commands import settings_of_influx
     from luftstrom.connections import connections
-    from luftstrom.sensor_stations import Near
-    from luftstrom.sensor_stations import stations as found_stations
+    from runtime.sensor_stations import Near
+    from runtime.sensor_stations import stations as found_stations
 
     around = None if near is None else Near(*_position(near), km)
     with connections(settings_of_influx()) as connected:
@@ -155,8 +155,8 @@ def stations(
 def _told(answer: "Answer", asked: "AirQuery", form: QueryForm, output: Path | None) -> int:
     """Tell the rows in that form; how many there were (of a table: sensors)."""
     from luftstrom import row_output
-    from luftstrom.air_query import TAGS
     from luftstrom.series_screen import show_series
+    from runtime.air_query import TAGS
 
     if form is QueryForm.TABLE:
         return show_series(answer, asked)
@@ -171,8 +171,8 @@ def _told(answer: "Answer", asked: "AirQuery", form: QueryForm, output: Path | N
 def _written_parquet(answer: "Answer", asked: "AirQuery", path: Path) -> int:
     import polars as pl
 
-    from luftstrom.air_query import TAGS
     from luftstrom.row_output import frames_of, write_parquet
+    from runtime.air_query import TAGS
 
     whole = {"flags", "count", "flagged"}
     numbers = {name: pl.Int64 if name in whole else pl.Float64 for name in answer.columns}
@@ -198,8 +198,8 @@ def _require_output(form: QueryForm, output: Path | None, *, overwrite: bool) ->
 
 def _tell_stations(found: "list[Station]", form: StationForm) -> None:
     from luftstrom import row_output
-    from luftstrom.sensor_stations import STATION_COLUMNS, as_geojson
     from luftstrom.series_screen import show_stations
+    from runtime.sensor_stations import STATION_COLUMNS, as_geojson
 
     if form is StationForm.TABLE:
         show_stations(found)

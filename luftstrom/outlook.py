@@ -11,7 +11,7 @@ from contracts.forecasts import HORIZON_H
 from contracts.measures import MEASURES, Measure
 from contracts.stored import FORECAST
 from luftstrom.air import PlaceAir
-from luftstrom.air_query import quoted
+from runtime.air_query import quoted
 from runtime.influx_store import InfluxReader
 
 HOUR_S = 3600

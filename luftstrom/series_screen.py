@@ -7,10 +7,10 @@ from typing import Any
 
 from rich.table import Table
 
-from luftstrom.air_query import AirQuery, Answer
 from luftstrom.row_output import iso
 from luftstrom.screen import out, show_line, shown
-from luftstrom.sensor_stations import Station
+from runtime.air_query import AirQuery, Answer
+from runtime.sensor_stations import Station
 
 BARS = "▁▂▃▄▅▆▇█"
 BINS = 48

@@ -15,10 +15,10 @@ from contracts.errors import BadInputError
 from contracts.measures import MEASURE_BY_NAME
 from luftstrom import row_output
 from luftstrom.__main__ import app
-from luftstrom.air_query import AirQuery, influxql, quoted, resolution_for
-from luftstrom.sensor_stations import distance_km
 from luftstrom.series_screen import sparkline
+from runtime.air_query import AirQuery, influxql, quoted, resolution_for
 from runtime.influx_store import InfluxReader
+from runtime.sensor_stations import distance_km
 from tests.luftstrom.stored_air import a_sensor_id, environment, this_hour_s, write_hours, write_values
 
 DAY_S = 86_400

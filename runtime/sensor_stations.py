@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from contracts.stored import AIR, LIVE_BUCKET
-from luftstrom.air_query import quoted
+from runtime.air_query import quoted
 from runtime.influx_store import InfluxReader
 
 EARTH_RADIUS_KM = 6371.0088  # mean radius, IUGG

@@ -1,0 +1,41 @@
+"""All that the API can be told."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from runtime.settings import RoomSettings, SettingsError, environment_name
+
+
+class Settings(RoomSettings):
+    """Read once, at start, from LIVE_PAGE_* environment variables."""
+
+    model_config = SettingsConfigDict(env_prefix="LIVE_PAGE_")
+
+    influx_url: str = Field(description="InfluxDB's address, http://host:port")
+    influx_token_file: Path = Field(description="file with a token that may read the buckets, and no more")
+    port: int = Field(ge=1, le=65535, description="port of the API")
+    host: str = Field(default="127.0.0.1", description="address that the API's port is bound to")
+    metrics_port: int = Field(
+        ge=0, le=65535, description="port of /metrics, /livez and /readyz; 0 takes any free one"
+    )
+    metrics_host: str = Field(default="127.0.0.1", description="address that the metrics port is bound to")
+    cache_s: float = Field(default=10.0, ge=0.0, le=300.0, description="seconds that an answer is kept")
+    cache_answers: int = Field(default=256, ge=1, le=10_000, description="answers kept, at most")
+    log_level: str = Field(
+        default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="level of logs"
+    )
+
+
+def read_token(settings: Settings) -> str:
+    """The token in the token file; raises SettingsError, naming the setting, where there is none."""
+    name = environment_name(Settings, "influx_token_file")
+    remedy = f"Set {name} to a file that holds a token with read access to the buckets."
+    try:
+        token = settings.influx_token_file.read_text().strip()
+    except OSError as error:
+        raise SettingsError(f"{name} cannot be read: {error.strerror}. {remedy}") from error
+    if not token:
+        raise SettingsError(f"{name} is an empty file. {remedy}")
+    return token
