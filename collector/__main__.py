@@ -110,10 +110,10 @@ def _look_at_store(
     stopping: threading.Event,
 ) -> None:
     """Raises SchemaConflictError; goes on where the token may not read, for writing is what it is for."""
-    reader = InfluxReader(url=settings.influx_url, token=token)
 
     def look() -> None:
         health.tick()
+        reader = InfluxReader(url=settings.influx_url, token=_token_now(settings, token))
         try:
             require_same_types(reader)
             count_series(reader, guards)
@@ -127,17 +127,23 @@ def _look_at_store(
 
 
 def _store(settings: Settings, bucket: str, token: str) -> InfluxPointStore:
-    def token_now() -> str:
-        try:
-            return read_token(settings)
-        except SettingsError as error:
-            # It is being put in place; InfluxDB is asked again anyway.
-            log.warning("token_unreadable", error=str(error))
-            return token
-
     return InfluxPointStore(
-        url=settings.influx_url, org=settings.influx_org, bucket=bucket, token=token, token_now=token_now
+        url=settings.influx_url,
+        org=settings.influx_org,
+        bucket=bucket,
+        token=token,
+        token_now=lambda: _token_now(settings, token),
     )
+
+
+def _token_now(settings: Settings, token: str) -> str:
+    """The token as its file has it, for it may have been rotated."""
+    try:
+        return read_token(settings)
+    except SettingsError as error:
+        # It is being put in place; InfluxDB is asked again anyway.
+        log.warning("token_unreadable", error=str(error))
+        return token
 
 
 def _publisher(settings: Settings, health: Health, stopping: threading.Event) -> KafkaPublisher:

@@ -145,7 +145,7 @@ def test_a_wrong_token_is_told_and_nothing_is_set_aside(servers, collector, valu
     collector.start()
     servers.publish({"co2": values(10)})
 
-    wait_until(lambda: "Check the token" in (collector.unready_because() or ""))
+    wait_until(lambda: "does not know our token" in (collector.unready_because() or ""))
 
     exit_code, seconds = collector.stop()
     assert (exit_code, seconds < 10.0) == (0, True)
