@@ -130,6 +130,7 @@ class Collector:
         self._batch, self._held_since_s = Batch(self._clock.monotonic_s()), None
         if was_held:
             self._source.resume()
+            self._moved_at_s = self._clock.monotonic_s()  # from here on Kafka is waited for again
 
     def _commit(self) -> None:
         safe = self._uncommitted | self._writer.acknowledged()
