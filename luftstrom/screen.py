@@ -139,11 +139,18 @@ def show_outlooks(outlooks: Sequence[Outlook]) -> None:
         table.add_row(
             shown(f"{each.city}, {each.country}"),
             f"{each.measure.name} {each.measure.unit}",
-            *("" if band is None else f"{band[1]:.1f} ({band[0]:.1f}…{band[2]:.1f})" for band in bands),
+            *(
+                "" if band is None else f"{_short(band[1])} ({_short(band[0])}…{_short(band[2])})"
+                for band in bands
+            ),
             ", ".join(f"{method} {count}" for method, count in each.sensors_by_method.most_common()),
         )
     out.print(table)
     show_line("Median and 80 % band of an hour's mean, the median of the place's sensors.")
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 1_000 else f"{value:.1f}"
 
 
 def show_place(place: DetailedPlace) -> None:
