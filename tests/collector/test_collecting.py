@@ -354,7 +354,7 @@ def test_a_collector_that_kafka_gives_nothing_more_ends_so_that_a_new_one_goes_o
 
 
 def test_a_collector_that_waits_for_its_store_is_not_stalled(a_world, monkeypatch):
-    monkeypatch.setattr(collecting, "STALLED_S_MAX", 0.05)
+    monkeypatch.setattr(collecting, "STALLED_S_MAX", 0.5)
     world = a_world(queue_batches=1)
     world.clock = SystemClock()
     world.store.is_available = False

@@ -17,6 +17,7 @@ from contracts.measure_values import MeasureValue
 from contracts.readings import RawReading
 from contracts.topics import DEAD_LETTERS, MEASURE_TOPICS, READINGS_LATE, READINGS_RAW, TOPICS
 from local_stack.provisioning import create_topics
+from local_stack.single import running_kafka
 from luftstrom import commands, reconciliation_metrics
 from luftstrom.__main__ import app
 from luftstrom.group_offsets import committed_offsets, put_back
@@ -128,6 +129,13 @@ def test_letters_belong_to_the_window_of_their_reading(log):
     counts = letters_by_window(letters, SPAN, lambda each: is_set_aside(each.content))
 
     assert counts == {"refused": {3600: 1}, "at_split": {7200: 1}, "at_collector": {3600: 1}}
+
+
+@pytest.fixture
+def kafka(tmp_path):
+    """A broker of our own: an open transaction of another test would end what is committed."""
+    with running_kafka(tmp_path) as server:
+        yield server
 
 
 @pytest.mark.integration
