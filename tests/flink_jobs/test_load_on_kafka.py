@@ -28,6 +28,7 @@ KILLED_READINGS = int(os.environ.get("KILLED_READINGS", "50000"))
 GOOD, BAD = 100_000, 10_000
 FLINK_KILLS, BROKER_KILLED_BEFORE = 5, (1, 3)
 BEGIN_S, STEP_S = 1_557_619_200, 150
+LATER_S = BEGIN_S + 10 * 86_400
 UPSTREAM = [(upstream, measure) for measure in MEASURES for upstream in measure.upstream]
 SENSORS = 30 * len(UPSTREAM)
 LIMIT_S = 300.0
@@ -119,11 +120,19 @@ def write_sensors(broker, readings):
             window = (sensor_id, at_s // size_s * size_s)
             expected[AGGREGATE_TOPICS[size].name, window] = 1
         expected[THROUGHPUT_10S.name, at_s // 10 * 10] = 1
-    later_s = BEGIN_S + 10 * 86_400
-    for partition in range(READINGS_RAW.partitions):  # so that every window closes
-        producer.send(a_message(-1, "1", "P1", later_s), at_s=later_s, partition=partition)
     producer.close()
     return expected
+
+
+def move_time(broker):
+    """A later reading in every partition, so that every window closes.
+
+    A job that is restored knows no watermark until it reads again.
+    """
+    producer = Producer(broker)
+    for partition in range(READINGS_RAW.partitions):
+        producer.send(a_message(-1, "1", "P1", LATER_S), at_s=LATER_S, partition=partition)
+    producer.close()
 
 
 _ids = iter(range(10**10, 10**11))
@@ -183,17 +192,25 @@ def test_five_kills_of_flink_and_two_of_the_broker_lose_and_double_nothing(broke
             broker.server.start()
         process.kill_group()
     process.start()
+    move_time(broker)
     log = Committed(broker, [*MEASURE_TOPICS.values(), *AGGREGATE_TOPICS.values(), THROUGHPUT_10S])
-    # The four readings that move the time come beside them, on their own way.
-    wait_until(
-        lambda: log.read(sensor_and_time) >= expected.total() + READINGS_RAW.partitions,
-        limit_s=LIMIT_S, what="every value and window",
-    )  # fmt: skip
+    try:
+        # The four readings that move the time come beside them, on their own way.
+        wait_until(
+            lambda: log.read(sensor_and_time) >= expected.total() + READINGS_RAW.partitions,
+            limit_s=LIMIT_S, what="every value and window",
+        )  # fmt: skip
+    except AssertionError as error:
+        missing = expected - log.counts
+        by_topic = Counter(
+            {topic: sum(n for (of, _), n in missing.items() if of == topic) for topic, _ in missing}
+        )
+        raise AssertionError(f"{error}; missing by topic: {dict(by_topic)}") from error
     assert process.terminate()[0] == 0
 
     log.read(sensor_and_time)
     log.close()
-    later = Counter({key: n for key, n in log.counts.items() if key[1] == (SENSORS, BEGIN_S + 10 * 86_400)})
+    later = Counter({key: n for key, n in log.counts.items() if key[1] == (SENSORS, LATER_S)})
     assert later.total() == READINGS_RAW.partitions
     assert log.counts - later == expected
     assert all(event["restored_from"] for event in process.events("job_submitted")[1:])
