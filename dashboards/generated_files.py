@@ -5,6 +5,7 @@ from pathlib import Path
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
+from dashboards.air_alerts import air_alerts_text
 from dashboards.boards.data_quality import data_quality
 from dashboards.boards.forecast import forecast
 from dashboards.boards.forecast_skill import forecast_skill
@@ -20,10 +21,9 @@ BOARDS = (overview, place, sensor, forecast, forecast_skill, data_quality, pipel
 
 def generated_files() -> dict[Path, str]:
     """The text of each generated file."""
-    return {
-        ROOM / "generated" / f"{made.uid}.json": dashboard_text(made)
-        for made in (board() for board in BOARDS)
-    }
+    boards = [board() for board in BOARDS]
+    files = {ROOM / "generated" / f"{made.uid}.json": dashboard_text(made) for made in boards}
+    return {**files, ROOM / "provisioning" / "alerting" / "luftstrom-air.json": air_alerts_text()}
 
 
 def dashboard_text(made: Dashboard) -> str:

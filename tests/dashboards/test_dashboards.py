@@ -22,7 +22,7 @@ from dashboards.generated_files import ROOM, generated_files
 from dashboards.preview.expansion import Chosen, Span, UnknownVariableError, expanded
 
 FILES = generated_files()
-BOARDS = {path.stem: json.loads(text) for path, text in FILES.items() if path.suffix == ".json"}
+BOARDS = {path.stem: json.loads(text) for path, text in FILES.items() if path.parent.name == "generated"}
 GRID_WIDTH = 24
 BUILTIN = {"timeFilter", "__interval", "__rate_interval", "__range", "__url_time_range", "__data", "__from"}
 ALIASES = {"col", "tag_flag", "tag_horizon_group", "tag_measure"}
