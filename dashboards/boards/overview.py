@@ -63,12 +63,16 @@ def overview() -> Dashboard:
 
 
 def _reporting() -> object:
-    return numbers(
-        "Sensors",
-        "Sensors of the whole network by state: sending, or silent for a day.",
-        COUNT,
-        promql_now("sum by (state) (scraper_sensors)", legend="{{state}}"),
-    )
+    return (
+        numbers(
+            "Sensors",
+            "Sensors of the whole network by state: sending, or silent for a day.",
+            COUNT,
+            promql_now("sum by (state) (scraper_sensors)", legend="{{state}}"),
+        )
+        .time_from("1h")
+        .hide_time_override(True)
+    )  # what is asked for as it is now is asked at the end of the time, here tomorrow
 
 
 def _typical() -> object:

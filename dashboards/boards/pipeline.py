@@ -208,7 +208,7 @@ def _points() -> Any:
 def _through_flink() -> Any:
     return lines(
         "Records a second through Flink",
-        "Read by the sources of each job.",
+        "Handed on by all steps of each job together.",
         PER_SECOND,
         promql(
             f"sum by (job_name) (rate({FLINK_TASK}_numRecordsOut[$__rate_interval]))", legend="{{job_name}}"

@@ -50,10 +50,10 @@ def _now() -> list[Any]:
             promql_now("sum(collector_series)", legend="series"),
         ),
         number(
-            "Sensors of the last hour",
-            "Positions stored in the newest five minutes, each reading one: a measure of what is written.",
+            "Readings in 15 minutes",
+            "Stored readings with a position, observed in the last 15 minutes.",
             COUNT,
-            influx(f'SELECT count("lat") AS "readings" FROM {stored(AIR_VALUES)} WHERE time > now() - 5m'),
+            influx(f'SELECT count("lat") AS "readings" FROM {stored(AIR_VALUES)} WHERE time > now() - 15m'),
         ),
     ]
 

@@ -82,7 +82,7 @@ def _uptime() -> Any:
         f'SELECT count("lat") AS "readings" FROM {AIR} WHERE {THIS} AND time > now() - {DAY_H}h '
         f"GROUP BY time({UPTIME_MINUTES}m) fill(none)"
     )
-    query = f'SELECT count("readings") / {windows} AS "uptime" FROM ({each}) WHERE time > now() - {DAY_H}h'
+    query = f'SELECT count("readings") / {windows}.0 AS "uptime" FROM ({each}) WHERE time > now() - {DAY_H}h'
     return (
         number(
             "Uptime, 24 h",
