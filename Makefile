@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3.11 python3; do $$p -c 'import sys; sys.exit(s
 SOURCES := app_predict collector contracts dashboards flink_jobs forecasting live_page local_stack luftstrom model_training runtime scraper tests benchmarks
 NOT_UNIT := integration or flink or end_to_end or ml
 
-.PHONY: help setup packages demo up status down check format test bench dashboards docs lock clean
+.PHONY: help setup packages demo up status down check format test bench dashboards preview docs lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -59,6 +59,9 @@ bench: setup ## measure each stage
 
 dashboards: packages ## write the Grafana dashboards and alerts anew from contracts
 	@$(BIN)/python -m dashboards
+
+preview: setup ## draw each dashboard from its queries' answers, without Grafana, into previews/
+	@$(BIN)/python -m tests.dashboards.preview previews
 
 docs: packages ## test the docs: rooms, settings, topics, commands
 	@$(BIN)/python -m pytest -q tests/architecture

@@ -9,7 +9,7 @@ from contracts.measures import Measure
 from contracts.stored import AIR_WINDOWS, FORECASTS_BY_LEAD, FORECASTS_NEWEST, LEADS_H
 from dashboards import scales, variables
 from dashboards.frame import Line, Section, board
-from dashboards.panels import lines, rows, with_band, with_line
+from dashboards.panels import in_columns, lines, rows, with_band, with_line
 from dashboards.queries import INFLUX, influx, influx_table, stored
 
 # Those that a champion was trained for; each other measure has no forecast.
@@ -48,13 +48,14 @@ def _methods() -> Any:
         f'SELECT last("issued_at") * 1000 AS "issued", last("model") AS "model" FROM {stored(FORECASTS_NEWEST)} '
         f'WHERE {THIS} AND time >= now() - 1h AND time < now() + {HORIZON_H}h GROUP BY "measure", "method"'
     )
-    return rows(
+    panel = rows(
         "Method and model",
         "By measure: rnn is the champion, rnn-cold one that knows less than a week, blend the baseline where no model "
         "has skill or the air is outside what it was trained on, blend-sparse the same on few hours.",
         "dateTimeAsIso",
         influx_table(query),
     )
+    return in_columns(panel, "measure", "method", "model", "issued")
 
 
 def _observed(measure: Measure) -> Any:
@@ -106,6 +107,7 @@ def _said(measure: Measure) -> Any:
 
 
 def _from_zero(panel: Any, measure: Measure) -> Any:
+    panel = panel.no_value("this sensor does not measure it")
     return panel.min(0) if measure.low == 0 and measure.unit != "%" else panel
 
 

@@ -10,6 +10,7 @@ from dashboards.frame import Line, Section, board
 from dashboards.panels import COUNT, SECONDS, bars, gauges, lines, number
 from dashboards.queries import INFLUX, PROMETHEUS, influx, promql, promql_now, stored
 
+NOT_RECKONED = "luftstrom reconcile --metrics-to …"
 FLINK_JOB, FLINK_TASK = "flink_jobmanager_job", "flink_taskmanager_job_task"
 FLINK_LAG = f"{FLINK_TASK}_operator_KafkaSourceReader_KafkaConsumer_records_lag_max"
 PER_SECOND = "suffix: /s"
@@ -54,8 +55,10 @@ def _closes() -> Any:
         COUNT,
         promql_now("min(reconciliation_closes)", legend="closes"),
     )
-    return panel.mappings(scales.yes_or_no("it closes", "it does not close")).thresholds(
-        scales.steps((None, scales.RED), (1, scales.GREEN))
+    return (
+        panel.mappings(scales.yes_or_no("it closes", "it does not close"))
+        .thresholds(scales.steps((None, scales.RED), (1, scales.GREEN)))
+        .no_value(NOT_RECKONED)
     )
 
 
