@@ -128,13 +128,16 @@ def _age_of(title: str, about: str, expr: str, limits: Any) -> Any:
 def _age_of_values() -> Any:
     queries = [
         promql(
-            f"histogram_quantile({share}, sum by (le) (rate(collector_value_age_seconds_bucket[$__rate_interval])))",
+            f"histogram_quantile({share}, sum by (le) (rate(collector_value_age_seconds_bucket[10m])))",
             legend=f"{share:.0%}",
         )
         for share in (0.5, 0.95, 0.99)
     ]
     return lines(
-        "From observation to the store", "Age of values when they could be queried.", SECONDS, *queries
+        "From observation to the store",
+        "Age of values when they could be queried, over ten minutes.",
+        SECONDS,
+        *queries,
     )
 
 

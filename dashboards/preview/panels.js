@@ -97,7 +97,7 @@ function drawStat(entry, body) {
     const withName = (series.length > 1 && entry.panel.options.textMode !== "value") || entry.panel.options.textMode === "value_and_name";
     const stat = element("div", "stat", (withName ? `<span class="name">${escaped(each.label)}</span>` : "") +
       `<span class="value">${escaped(name?.text ?? shown(value, each.field))}</span>`);
-    stat.style.setProperty("--size", `${Math.min(38, 330 / Math.max(8, (name?.text ?? shown(value, each.field)).length * 1.0))}px`);
+    stat.style.setProperty("--size", `${Math.min(38, (series.length > 1 ? 230 : 330) / Math.max(8, (name?.text ?? shown(value, each.field)).length * 1.0))}px`);
     if (solid) { stat.style.background = colour; stat.style.color = readable(colour); } else stat.style.color = colour;
     box.append(stat);
   }

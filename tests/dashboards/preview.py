@@ -37,7 +37,12 @@ def main(to):
 def take_all(servers, to):
     for width_px, folder in ((WIDTH_PX, to), (PHONE_PX, to / "phone")):
         for picture in draw(servers, folder, cache_dir(), WANTED, names=[], width_px=width_px):
-            Image.open(picture).convert("RGB").quantize(COLOURS).save(picture, optimize=True)
+            small = (
+                Image.open(picture)
+                .convert("RGB")
+                .quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+            )
+            small.save(picture, optimize=True)
             print(f"{picture} {picture.stat().st_size // 1000} kB")
 
 
