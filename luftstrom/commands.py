@@ -328,6 +328,7 @@ def _freshness_s(settings: Settings) -> float | None:
 
 
 def _say_where(settings: Settings) -> None:
+    screen.show_line(f"live page  http://127.0.0.1:{settings.page_port}")
     screen.show_line(f"Flink      http://127.0.0.1:{settings.flink_rest_port}")
     screen.show_line(
         f"InfluxDB   {settings.influx_address}  (token in {settings.secrets_dir / 'reader.token'})"
