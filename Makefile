@@ -6,12 +6,12 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.11 python3; do $$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$p && break; done)
-SOURCES := app_predict collector contracts flink_jobs forecasting live_page local_stack luftstrom model_training runtime scraper tests benchmarks
 NOT_UNIT := integration or flink or end_to_end or ml or slow
 # A file stays with one process, for its servers; more than four processes would want too much memory.
 PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+SOURCES := app_predict collector contracts dashboards flink_jobs forecasting live_page local_stack luftstrom model_training runtime scraper tests benchmarks
 
-.PHONY: help setup packages demo up status down check format test bench docs lock clean
+.PHONY: help setup packages demo up status down check format test bench dashboards docs lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -58,6 +58,9 @@ test: setup ## every test, on real servers
 
 bench: setup ## measure each stage
 	@for name in whole_stack whole_network backfill collector_throughput stream stream.latency; do echo "# $$name"; $(BIN)/python -m benchmarks.$$name; done
+
+dashboards: packages ## write the Grafana dashboards and alerts anew from contracts
+	@$(BIN)/python -m dashboards
 
 docs: packages ## test the docs: rooms, settings, topics, commands
 	@$(BIN)/python -m pytest -q tests/architecture
