@@ -237,7 +237,7 @@ restartPolicy: OnFailure
 terminationGracePeriodSeconds: 10
 containers:
   - name: bootstrap
-    image: {{ include "luftstrom.image" (dict "root" .root "name" "bootstrap") }}
+    image: {{ include "luftstrom.image" (dict "root" .root "name" "collector") }}
     imagePullPolicy: {{ .root.Values.image.pullPolicy }}
     securityContext:
       {{- include "luftstrom.containerSecurity" .root | nindent 6 }}
