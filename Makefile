@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3.11 python3; do $$p -c 'import sys; sys.exit(s
 SOURCES := app_predict collector contracts flink_jobs forecasting live_page local_stack luftstrom model_training runtime scraper tests benchmarks
 NOT_UNIT := integration or flink or end_to_end or ml or kubernetes
 
-.PHONY: help setup packages demo up status down check format test bench docs chart lock clean
+.PHONY: help setup packages demo up status down check format test bench docs minikube chart lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -59,6 +59,9 @@ bench: setup ## measure each stage
 
 docs: packages ## test the docs: rooms, settings, topics, commands
 	@$(BIN)/python -m pytest -q tests/architecture
+
+minikube: packages ## the whole system on a minikube of three nodes (SCRAPER_CONTACT must be set)
+	@$(BIN)/luftstrom deploy up --minikube
 
 chart: packages ## write what the Helm chart takes from the contracts, and the dashboards
 	@$(BIN)/python -m luftstrom.deploy.chart_files

@@ -66,7 +66,9 @@ class Cluster:
                 },
             },
         }  # fmt: skip
-        return self.ask("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", body)["status"]["allowed"]
+        return self.ask("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", body)["status"][
+            "allowed"
+        ]
 
 
 @contextmanager
@@ -109,18 +111,26 @@ def _credentials(folder):
     group = {ADMIN: "system:masters"}
     lines = [f'{token},{user},{user},"{group.get(user, "")}"' for user, token in tokens.items()]
     (folder / "tokens.csv").write_text("\n".join(lines) + "\n")
-    command = ["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", str(folder / "accounts.key")]
+    command = [
+        "openssl",
+        "ecparam",
+        "-name",
+        "prime256v1",
+        "-genkey",
+        "-noout",
+        "-out",
+        str(folder / "accounts.key"),
+    ]
     subprocess.run(command, check=True, capture_output=True)
     return tokens
 
 
 def _kubeconfig(folder, user, token, url):
+    server = {"server": url, "certificate-authority": str(folder / "certificates" / "apiserver.crt")}
     configuration = {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [
-            {"name": "test", "cluster": {"server": url, "certificate-authority": str(folder / "certificates/apiserver.crt")}}
-        ],
+        "clusters": [{"name": "test", "cluster": server}],
         "users": [{"name": user, "user": {"token": token}}],
         "contexts": [{"name": "test", "context": {"cluster": "test", "user": user}}],
         "current-context": "test",
@@ -139,7 +149,8 @@ def _etcd(folder, ports):
 
 def _apiserver(folder, ports):
     return [
-        f"--etcd-servers=http://{HOST}:{ports['etcd']}", f"--bind-address={HOST}", f"--secure-port={ports['api']}",
+        f"--etcd-servers=http://{HOST}:{ports['etcd']}",
+        f"--bind-address={HOST}", f"--secure-port={ports['api']}",
         f"--cert-dir={folder / 'certificates'}", f"--token-auth-file={folder / 'tokens.csv'}",
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-account-key-file={folder / 'accounts.key'}",
@@ -156,7 +167,8 @@ def _controllers(folder, ports):
     return [
         f"--kubeconfig={kubeconfig}", f"--authentication-kubeconfig={kubeconfig}",
         f"--authorization-kubeconfig={kubeconfig}", "--leader-elect=false", f"--bind-address={HOST}",
-        f"--secure-port={ports['controllers']}", f"--service-account-private-key-file={folder / 'accounts.key'}",
+        f"--secure-port={ports['controllers']}",
+        f"--service-account-private-key-file={folder / 'accounts.key'}",
         # Our nodes have no kubelet that would say that they live.
         "--controllers=*,-node-lifecycle-controller,-taint-eviction-controller",
         "--concurrent-gc-syncs=5",

@@ -13,7 +13,7 @@ STORAGE_CLASS = "local-path"
 
 @contextmanager
 def running_nodes(cluster, memory_by_node, *, cpu="3"):
-    """Nodes of that many cores and memory, alive while the block runs, with a storage class of local volumes."""
+    """Nodes of that many cores and memory, alive while the block runs, and a class of local volumes."""
     for name, memory in memory_by_node.items():
         _make_node(cluster, name, cpu, memory)
     _make_storage_class(cluster)
@@ -107,8 +107,9 @@ def _provide(cluster, claim):
     if cluster.ask("GET", f"/api/v1/persistentvolumes/{name}") is not None:
         return
     on_node = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}]}
+    provisioner = {"pv.kubernetes.io/provisioned-by": "rancher.io/local-path"}
     body = {
-        "metadata": {"name": name, "annotations": {"pv.kubernetes.io/provisioned-by": "rancher.io/local-path"}},
+        "metadata": {"name": name, "annotations": provisioner},
         "spec": {
             "capacity": spec["resources"]["requests"],
             "accessModes": spec["accessModes"],

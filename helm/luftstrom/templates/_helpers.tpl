@@ -13,11 +13,11 @@ app.kubernetes.io/name: {{ .component }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 {{- end }}
 
-{{/* An image of ours: by digest where one is given, else by tag. */}}
+{{/* An image of ours: by digest where one is given, else by its own tag, else by that of all. */}}
 {{- define "luftstrom.image" -}}
 {{- $image := .root.Values.image -}}
 {{- $name := printf "%sluftstrom/%s" $image.registry .name -}}
-{{- with get $image.digests .name -}}{{ $name }}@{{ . }}{{- else -}}{{ $name }}:{{ $image.tag | default $.root.Chart.AppVersion }}{{- end -}}
+{{- with get $image.digests .name -}}{{ $name }}@{{ . }}{{- else -}}{{ $name }}:{{ get $image.tags $.name | default $image.tag | default $.root.Chart.AppVersion }}{{- end -}}
 {{- end }}
 
 {{/* What Pod Security "restricted" asks of a pod, and of a container. */}}
