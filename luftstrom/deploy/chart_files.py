@@ -18,8 +18,13 @@ from luftstrom.deploy.values_table import values_table, with_table
 CHART = Path(__file__).parents[2] / "helm" / "luftstrom"
 README = CHART / "README.md"
 CONTRACTS_FILE = CHART / "files" / "contracts.json"
-GENERATED_DASHBOARDS = CHART.parents[1] / "dashboards" / "generated"
-DASHBOARDS = CHART / "files" / "dashboards"
+DASHBOARDS = CHART.parents[1] / "dashboards"
+# Folder of the chart: where its files are made, and which of them it takes.
+TAKEN = {
+    "dashboards": (DASHBOARDS / "generated", "*.json"),
+    "alerts": (DASHBOARDS / "provisioning" / "alerting", "*"),
+    "rules": (DASHBOARDS / "provisioning" / "prometheus", "*.rules.yml"),
+}
 
 READ, WRITE, DESCRIBE = "Read", "Write", "Describe"
 ANY = "*"
@@ -33,8 +38,8 @@ def main() -> None:
     """Write the file and the table of values, and take over the dashboards that there are."""
     CONTRACTS_FILE.write_text(contracts_text())
     README.write_text(with_table(README.read_text(), values_table(CHART)))
-    taken = copy_dashboards(GENERATED_DASHBOARDS, DASHBOARDS)
-    sys.stdout.write(f"{len(TOPICS)} topics, {len(users())} users, {taken} dashboards\n")
+    taken = take_dashboards()
+    sys.stdout.write(f"{len(TOPICS)} topics, {len(users())} users, {taken} files of dashboards and alerts\n")
 
 
 def contracts_text() -> str:
@@ -73,10 +78,17 @@ def users() -> dict[str, list[Acl]]:
     }
 
 
-def copy_dashboards(source: Path, target: Path) -> int:
-    """Take every dashboard that was generated, and leave no other; how many there are."""
-    files = sorted(source.glob("*.json")) if source.is_dir() else []
-    for stale in target.glob("*.json"):
+def take_dashboards() -> int:
+    """Take dashboards, alerts and rules into the chart; how many files there are."""
+    return sum(
+        copy_files(source, CHART / "files" / name, pattern) for name, (source, pattern) in TAKEN.items()
+    )
+
+
+def copy_files(source: Path, target: Path, pattern: str) -> int:
+    """Take every such file that was made, and leave no other but `.gitignore`; how many there are."""
+    files = sorted(source.glob(pattern)) if source.is_dir() else []
+    for stale in target.glob("[!.]*"):
         if stale.name not in {each.name for each in files}:
             stale.unlink()
     target.mkdir(parents=True, exist_ok=True)

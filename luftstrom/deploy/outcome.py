@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from luftstrom.deploy.chart_files import DASHBOARDS, GENERATED_DASHBOARDS, copy_dashboards
+from luftstrom.deploy.chart_files import take_dashboards
 from luftstrom.deploy.plan import SAVEPOINTS, Deployment, steps_up
 from luftstrom.deploy.platform import NAMESPACE, Platform
 from luftstrom.deploy.running import output, run_steps
@@ -14,7 +14,7 @@ Tell = Callable[[str], None]
 
 def bring_up(platform: Platform, wanted: Deployment, tell: Tell) -> None:
     """Do the plan; raises UnavailableError with the trouble of the step that fails."""
-    copy_dashboards(GENERATED_DASHBOARDS, DASHBOARDS)
+    take_dashboards()
     wanted = replace(wanted, savepoint_by_job=kept_savepoints(wanted.jobs))
     run_steps(steps_up(platform, wanted), tell)
     for line in where_it_is(platform, wanted):

@@ -43,7 +43,7 @@ GO_MODULES = (
     (
         "github.com/prometheus-operator/prometheus-operator", "v0.93.1",
         "h1:4Juk8v93RdG1DSGD/mGp+SeQKPmnlLIj2iq3blLZgFY=",
-        "example/prometheus-operator-crd", ("podmonitors", "servicemonitors"),
+        "example/prometheus-operator-crd", ("podmonitors", "prometheusrules", "servicemonitors"),
     ),
     (
         "sigs.k8s.io/gateway-api", "v1.5.1", "h1:RqVRIlkhLhUO8wOHKTLnTJA6o/1un4po4/6M1nRzdd0=",

@@ -9,7 +9,7 @@ import pytest
 
 from contracts.points import STORED_BY_TOPIC
 from contracts.topics import TOPICS
-from luftstrom.deploy.chart_files import CONTRACTS_FILE, contracts_text, copy_dashboards, users
+from luftstrom.deploy.chart_files import CONTRACTS_FILE, contracts_text, copy_files, users
 from luftstrom.deploy.values_table import values_table
 from tests.kubernetes.binaries import ROOT
 from tests.kubernetes.rendering import (
@@ -272,20 +272,25 @@ def test_dashboards_that_were_generated_are_taken_and_stale_ones_go(tmp_path):
     (source / "air.json").write_text("{}")
     (target / "old.json").write_text("{}")
 
-    assert copy_dashboards(source, target) == 1
+    assert copy_files(source, target, "*.json") == 1
     assert [each.name for each in target.iterdir()] == ["air.json"]
-    assert copy_dashboards(tmp_path / "none", target) == 0
+    assert copy_files(tmp_path / "none", target, "*.json") == 0
 
 
-def test_a_dashboard_of_the_chart_is_found_by_grafanas_sidecar(tmp_path):
+def test_dashboards_are_found_by_grafanas_sidecar_and_rules_by_prometheus(tmp_path):
     chart = tmp_path / "chart"
     subprocess.run(["cp", "-r", str(CHART), str(chart)], check=True)
     (chart / "files" / "dashboards" / "sensor_detail.json").write_text('{"title": "{{sensor}}"}')
+    (chart / "files" / "rules").mkdir(exist_ok=True)
+    rules = {"groups": [{"name": "it", "rules": [{"alert": "A", "expr": "up == 0"}]}]}
+    (chart / "files" / "rules" / "it.rules.yml").write_text(json.dumps(rules))
     ended = helm("template", "luftstrom", str(chart), "--set", CONTACT)
-    found = of_kind(parsed(ended.stdout), "ConfigMap")["luftstrom-dashboard-sensor-detail"]
+    documents = parsed(ended.stdout)
+    found = of_kind(documents, "ConfigMap")["luftstrom-dashboard-sensor-detail"]
 
     assert found["metadata"]["labels"]["grafana_dashboard"] == "1"
     assert found["data"] == {"sensor_detail.json": '{"title": "{{sensor}}"}'}
+    assert of_kind(documents, "PrometheusRule")["luftstrom-it"]["spec"] == rules
 
 
 @pytest.mark.parametrize("path", sorted((CHART / "files" / "tests").glob("*.py")), ids=lambda path: path.stem)
