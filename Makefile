@@ -6,12 +6,12 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.11 python3; do $$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$p && break; done)
-NOT_UNIT := integration or flink or end_to_end or ml or slow
+SOURCES := app_predict collector contracts dashboards flink_jobs forecasting live_page local_stack luftstrom model_training runtime scraper tests benchmarks
+NOT_UNIT := integration or flink or end_to_end or ml or kubernetes or slow
 # A file stays with one process, for its servers; more than four processes would want too much memory.
 PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
-SOURCES := app_predict collector contracts dashboards flink_jobs forecasting live_page local_stack luftstrom model_training runtime scraper tests benchmarks
 
-.PHONY: help setup packages demo up status down check format test bench dashboards docs lock clean
+.PHONY: help setup packages demo up status down check format test bench dashboards docs minikube chart lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -64,6 +64,12 @@ dashboards: packages ## write the Grafana dashboards and alerts anew from contra
 
 docs: packages ## test the docs: rooms, settings, topics, commands
 	@$(BIN)/python -m pytest -q tests/architecture
+
+minikube: packages ## the whole system on a minikube of three nodes (SCRAPER_CONTACT must be set)
+	@$(BIN)/luftstrom deploy up --minikube
+
+chart: packages ## write what the Helm chart takes from the contracts, and the dashboards
+	@$(BIN)/python -m luftstrom.deploy.chart_files
 
 lock: packages ## write the lock files anew from pyproject.toml
 	@./locks/make.sh

@@ -12,7 +12,7 @@ from runtime.proxies import spare_loopback
 spare_loopback(os.environ)
 
 # Tests are shared out by file, the longest first, so that no core waits for the last one.
-LONGEST_FIRST = ("end_to_end", "flink", "ml", "integration")
+LONGEST_FIRST = ("end_to_end", "flink", "kubernetes", "ml", "integration")
 
 # A busy machine is no fault of the code.
 hypothesis.settings.register_profile("unhurried", deadline=None)
