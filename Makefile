@@ -7,9 +7,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.11 python3; do $$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$p && break; done)
 SOURCES := app_predict collector contracts dashboards flink_jobs forecasting live_page local_stack luftstrom model_training runtime scraper tests benchmarks
-NOT_UNIT := integration or flink or end_to_end or ml
+NOT_UNIT := integration or flink or end_to_end or ml or kubernetes or slow
+# A file stays with one process, for its servers; more than four processes would want too much memory.
+PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup packages demo up status down check format test bench dashboards preview docs lock clean
+.PHONY: help setup packages demo up status down check format test bench dashboards preview docs minikube chart lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -45,14 +47,14 @@ check: packages ## format, lint, types, imports, unit and docs tests, in under a
 	@$(BIN)/ruff check --quiet $(SOURCES)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache > $(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }
-	@$(BIN)/python -m pytest -q -m "not ($(NOT_UNIT))"
+	@$(PYTEST) -m "not ($(NOT_UNIT))"
 
 format: packages ## write the code in the one format
 	@$(BIN)/ruff format --quiet $(SOURCES)
 	@$(BIN)/ruff check --quiet --fix $(SOURCES)
 
 test: setup ## every test, on real servers
-	@$(BIN)/python -m pytest -q
+	@$(PYTEST)
 
 bench: setup ## measure each stage
 	@for name in whole_stack whole_network backfill collector_throughput stream stream.latency; do echo "# $$name"; $(BIN)/python -m benchmarks.$$name; done
@@ -65,6 +67,12 @@ preview: setup ## draw each dashboard from its queries' answers, without Grafana
 
 docs: packages ## test the docs: rooms, settings, topics, commands
 	@$(BIN)/python -m pytest -q tests/architecture
+
+minikube: packages ## the whole system on a minikube of three nodes (SCRAPER_CONTACT must be set)
+	@$(BIN)/luftstrom deploy up --minikube
+
+chart: packages ## write what the Helm chart takes from the contracts, and the dashboards
+	@$(BIN)/python -m luftstrom.deploy.chart_files
 
 lock: packages ## write the lock files anew from pyproject.toml
 	@./locks/make.sh

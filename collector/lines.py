@@ -30,11 +30,12 @@ Periods = Mapping[str, Period]  # by bucket
 
 @dataclass(slots=True)
 class Lines:
-    """Lines for one bucket, column by column: the text, its moment, and the record that it was made of.
+    """Lines for one bucket, column by column: series, text, its moment, and the record that it was made of.
 
     A record that makes several lines stands beside each of them.
     """
 
+    series: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     moments: list[int] = field(default_factory=list)
     partitions: list[Partition] = field(default_factory=list)
@@ -69,7 +70,7 @@ class Lines:
         return [_letter(reason, partition, offset, value) for partition, offset, value in records]
 
     def _columns(self) -> tuple[list[Any], ...]:
-        return self.texts, self.moments, self.partitions, self.offsets, self.values
+        return self.series, self.texts, self.moments, self.partitions, self.offsets, self.values
 
 
 class Made(NamedTuple):
@@ -104,7 +105,8 @@ def _lines(
     # The one loop that each value goes through: names are bound and lists filled outside of objects.
     decode, lines_of, moment_of, (start_s, end_s) = stored.topic.decode, stored.lines, stored.moment_s, period
     made = Lines()
-    texts, moments, offsets, values = made.texts, made.moments, made.offsets, made.values
+    all_series, texts, moments = made.series, made.texts, made.moments
+    offsets, values = made.offsets, made.values
     for offset, value in zip(records.offsets, records.values, strict=True):
         try:
             message = decode(value or b"")
@@ -117,7 +119,8 @@ def _lines(
             reason = Reason.OUTSIDE_RETENTION if moment < start_s else Reason.FROM_THE_FUTURE
             letters.append(_letter(reason, partition, offset, value))
             continue
-        for text in written:
+        for series, text in written:
+            all_series.append(series)
             texts.append(text)
             moments.append(moment)
             offsets.append(offset)
@@ -127,7 +130,7 @@ def _lines(
 
 
 def _admitted(lines: Lines, guard: SeriesGuard, letters: list[DeadLetter]) -> Lines:
-    refused = guard.refused(lines.texts)
+    refused = guard.refused(lines.series)
     if not refused:
         return lines
     letters += lines.picked(refused).letters(Reason.TOO_MANY_SERIES)

