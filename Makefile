@@ -11,7 +11,7 @@ NOT_UNIT := integration or flink or end_to_end or ml or kubernetes or slow
 # A file stays with one process, for its servers; more than four processes would want too much memory.
 PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup packages demo up status down check format test bench dashboards docs minikube chart lock clean
+.PHONY: help setup packages demo up status down check format test bench dashboards preview docs minikube chart lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -61,6 +61,9 @@ bench: setup ## measure each stage
 
 dashboards: packages ## write the Grafana dashboards and alerts anew from contracts
 	@$(BIN)/python -m dashboards
+
+preview: setup ## draw each dashboard from its queries' answers, without Grafana, into previews/
+	@$(BIN)/python -m tests.dashboards.preview previews
 
 docs: packages ## test the docs: rooms, settings, topics, commands
 	@$(BIN)/python -m pytest -q tests/architecture

@@ -12,7 +12,7 @@ from typing import Any
 from contracts.air_quality_indices import INDEX_MEASURES, LIMITS
 from contracts.measures import MEASURE_BY_NAME, Measure
 from contracts.stored import FORECASTS_NEWEST, HIGHEST, PLACE_HOURS, PLACE_RANKS
-from dashboards.places import NEWEST_HOUR, PLACE
+from dashboards.places import FIRST_BUCKET, NEWEST_HOUR, PLACE
 from dashboards.queries import stored
 from dashboards.scales import title_of
 
@@ -117,7 +117,8 @@ def _forecast(measure: Measure) -> str:
         f'SELECT mean("q50") AS "mean" FROM {stored(FORECASTS_NEWEST)} WHERE {ahead} '
         f"AND \"measure\" = '{measure.name}' GROUP BY time(1h), {PLACE} fill(none)"
     )
-    return f'SELECT max("mean") AS "highest" FROM ({hours}) WHERE {ahead} GROUP BY {PLACE}'
+    around = f"time >= now() - {FIRST_BUCKET} AND time < now() + 24h"
+    return f'SELECT max("mean") AS "highest" FROM ({hours}) WHERE {around} GROUP BY {PLACE}'
 
 
 def _provisioned(rule: Rule, measure: Measure) -> dict[str, Any]:

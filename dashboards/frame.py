@@ -78,7 +78,7 @@ def board(
         made = made.with_variable(variable)
     for each in (_others(), *links):
         made = made.link(each)
-    for section in (*sections, Section("About the data", [Line(3, [(_note(), WIDTH)])])):
+    for section in (*sections, Section("About the data", [Line(2, [(_note(), WIDTH)])])):
         made = made.with_row(dashboard.Row(section.title))
         for line in section.lines:
             for panel, width in line.panels:

@@ -16,7 +16,11 @@ from grafana_foundation_sdk.builders import (
 )
 from grafana_foundation_sdk.models import common as model
 from grafana_foundation_sdk.models import geomap as geomap_model
-from grafana_foundation_sdk.models.dashboard import DynamicConfigValue, FieldColorModeId
+from grafana_foundation_sdk.models.dashboard import (
+    DataTransformerConfig,
+    DynamicConfigValue,
+    FieldColorModeId,
+)
 from grafana_foundation_sdk.models.text import TextMode
 
 from dashboards.queries import targets
@@ -40,7 +44,8 @@ def lines(title: str, description: str, unit: str, *queries: Any, fill: int = 0)
         .draw_style(model.GraphDrawStyle.LINE)
         .line_width(2)
         .fill_opacity(fill)
-        .show_points(model.VisibilityMode.NEVER)
+        .show_points(model.VisibilityMode.AUTO)
+        .point_size(4)
         .insert_nulls(GAP_MS)
         .no_value(NOTHING)
         .legend(
@@ -61,7 +66,7 @@ def bars(title: str, description: str, unit: str, *queries: Any, is_stacked: boo
         lines(title, description, unit, *queries, fill=70).draw_style(model.GraphDrawStyle.BARS).line_width(1)
     )
     mode = model.StackingMode.NORMAL if is_stacked else model.StackingMode.NONE
-    return panel.stacking(common.StackingConfig().mode(mode).group("A"))
+    return panel.stacking(common.StackingConfig().mode(mode).group("A")).min(0)
 
 
 def with_band(panel: timeseries.Panel, low: str, high: str, *, colour: str, name: str) -> timeseries.Panel:
@@ -149,8 +154,27 @@ def rows(title: str, description: str, unit: str, *queries: Any) -> table.Panel:
         .show_header(True)
         .cell_height(model.TableCellHeight.SM)
         .no_value(NOTHING)
-        .override_by_name("Time", [set_to("custom.hideFrom", {"viz": True, "legend": True, "tooltip": True})])
     )
+
+
+def in_columns(panel: table.Panel, *names: str) -> table.Panel:
+    """Show these columns of a table, in this order; the time only where it is named."""
+    options: dict[str, object] = {"indexByName": {name: number for number, name in enumerate(names)}}
+    if "Time" not in names:
+        options["excludeByName"] = {"Time": True}
+    return panel.with_transformation(DataTransformerConfig(id_val="organize", options=options))
+
+
+def sorted_by(panel: table.Panel, shown_name: str, *, is_descending: bool = True) -> table.Panel:
+    """Begin with the highest of a column, told by the name it is shown by."""
+    return panel.sort_by([common.TableSortByFieldState().display_name(shown_name).desc(is_descending)])
+
+
+def joined(panel: geomap.Panel) -> geomap.Panel:
+    """Make one row of the queries' rows that have the same tags: times differ, so they go first."""
+    return panel.with_transformation(
+        DataTransformerConfig(id_val="filterFieldsByName", options={"exclude": {"names": ["Time"]}})
+    ).with_transformation(DataTransformerConfig(id_val="merge", options={}))
 
 
 def states(title: str, description: str, unit: str, *queries: Any) -> statetimeline.Panel:

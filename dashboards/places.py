@@ -2,13 +2,15 @@
 
 from contracts.air_quality_indices import INDEX_MEASURES, Limit
 from contracts.measures import MEASURE_BY_NAME
-from contracts.stored import FORECASTS_NEWEST, PLACE_HOURS, PLACE_RANKS
+from contracts.stored import FORECASTS_NEWEST, HIGHEST, PLACE_HOURS, PLACE_RANKS
 from dashboards.queries import stored
 from dashboards.scales import limit_name
 
 # An hour is stored a quarter of an hour after its end, and named by its start.
 NEWEST_HOUR = "time > now() - 3h"
 PLACE = '"city", "country"'
+# Around a subquery by time: its first bucket begins before the bound, and at the same bound InfluxDB gives nothing.
+FIRST_BUCKET = "2h"
 
 
 def worst_index(field: str, where: str, *, group_by: str = PLACE) -> str:
@@ -29,18 +31,18 @@ def newest(field: str, where: str, *, name: str) -> str:
     return f'(SELECT last("{field}") AS "{name}" FROM {stored(PLACE_HOURS)} WHERE {NEWEST_HOUR} AND {where} GROUP BY {PLACE})'
 
 
-def places_on_map(measure: str, where: str) -> str:
-    """A row a city: mean, sensors, and where its sensor of the highest mean stands."""
+def places_on_map(measure: str, where: str) -> tuple[str, str]:
+    """Each city's mean and sensors; and where its sensor of the highest mean stands: to be joined by city."""
     field = MEASURE_BY_NAME[measure].field
-    ranked = (
-        f'(SELECT last("{measure}_lat") AS "lat", last("{measure}_lon") AS "lon" FROM {stored(PLACE_RANKS)} '
-        f"WHERE {NEWEST_HOUR} AND {where} AND \"extreme\" = 'highest' AND \"rank\" = '1' GROUP BY {PLACE})"
+    values = (
+        f'SELECT last("{field}_mean") AS "{field}", last("{measure}_sensors") AS "sensors" '
+        f"FROM {stored(PLACE_HOURS)} WHERE {NEWEST_HOUR} AND {where} GROUP BY {PLACE}"
     )
-    return (
-        f'SELECT last("mean") AS "{field}", last("sensors") AS "sensors", last("lat") AS "lat", last("lon") AS "lon" '
-        f"FROM {newest(f'{field}_mean', where, name='mean')}, {newest(f'{measure}_sensors', where, name='sensors')}, "
-        f"{ranked} WHERE {NEWEST_HOUR} GROUP BY {PLACE}"
+    positions = (
+        f'SELECT last("{measure}_lat") AS "lat", last("{measure}_lon") AS "lon" FROM {stored(PLACE_RANKS)} '
+        f"WHERE {NEWEST_HOUR} AND {where} AND \"extreme\" = '{HIGHEST}' AND \"rank\" = '1' GROUP BY {PLACE}"
     )
+    return values, positions
 
 
 def extreme_places(measure: str, where: str, *, function: str, count: int) -> str:

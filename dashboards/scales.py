@@ -103,18 +103,19 @@ def us_names() -> list[ValueMapping]:
     ]
 
 
-def yes_or_no(yes: str, no: str) -> list[ValueMapping]:
-    """1 and 0 in words."""
+def yes_or_no(yes: str, no: str, *, is_good: bool = True) -> list[ValueMapping]:
+    """1 and 0 in words; a yes that is not good is red."""
+    colours = (GREEN, RED) if is_good else (RED, GREEN)
     named = {
-        "1": ValueMappingResult(text=yes, color=GREEN, index=0),
-        "0": ValueMappingResult(text=no, color=RED, index=1),
+        value: ValueMappingResult(text=text, color=colour, index=number)
+        for number, (value, text, colour) in enumerate(zip("10", (yes, no), colours, strict=True))
     }
     return [ValueMap(options=named)]
 
 
 def doubt_names() -> list[ValueMapping]:
     """A flag's bit alone: 0 is no doubt, all else is one."""
-    fine = ValueMap(options={"0": ValueMappingResult(text="–", color="#37872D", index=0)})
+    fine = ValueMap(options={"0": ValueMappingResult(text="–", color="#2A3B2C", index=0)})
     doubted = ValueMappingResult(text="doubted", color="#F2495C", index=1)
     return [fine, RangeMap(options=DashboardRangeMapOptions(from_val=1.0, to=1e9, result=doubted))]
 

@@ -58,6 +58,15 @@ def position(field: str) -> dashboard.QueryVariable:
     return _query(field, field, query).hide(VariableHide.HIDE_VARIABLE)
 
 
+def station() -> dashboard.QueryVariable:
+    """All sensors at the chosen one's position, not shown: a box has one for dust, one for climate."""
+    here = '"city" =~ /^${city:regex}$/ AND "lat" = $lat AND "lon" = $lon AND time > now() - 1d'
+    each = f'SELECT last("lat") AS "at" FROM {stored(AIR_VALUES)} WHERE {here} GROUP BY "sensor_id"'
+    everyone = VariableOption(selected=True, text="All", value="$__all")
+    variable = _query("station", "station", f'SELECT "sensor_id", "at" FROM ({each})')
+    return variable.hide(VariableHide.HIDE_VARIABLE).multi(True).include_all(True).current(everyone)
+
+
 def measure(measures: tuple[Measure, ...]) -> dashboard.CustomVariable:
     """One measure, shown with its unit; the value is its name."""
     return _custom(

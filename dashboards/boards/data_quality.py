@@ -8,7 +8,20 @@ from contracts.measures import MEASURES
 from contracts.stored import AIR_WINDOWS, FLAGGED_SPANS, LATE_READINGS
 from dashboards import scales, variables
 from dashboards.frame import Line, Section, board, page
-from dashboards.panels import COUNT, SECONDS, SHARE, bars, lines, linked, number, numbers, rows, set_to
+from dashboards.panels import (
+    COUNT,
+    SECONDS,
+    SHARE,
+    bars,
+    in_columns,
+    lines,
+    linked,
+    number,
+    numbers,
+    rows,
+    set_to,
+    sorted_by,
+)
 from dashboards.queries import INFLUX, PROMETHEUS, influx, influx_table, promql, promql_now, stored
 from dashboards.variables import chosen
 
@@ -23,6 +36,7 @@ SENSOR_PAGE = page(
 )
 # One measure stands for a sensor: dust sensors by PM2.5, climate sensors by the temperature.
 SHOWN = ("pm25", "temperature")
+SHOWN_FIRST = tuple(sorted(MEASURES, key=lambda each: each.name not in ("pm25", "pm10")))
 
 
 def data_quality() -> Dashboard:
@@ -30,7 +44,12 @@ def data_quality() -> Dashboard:
     return board(
         "data-quality",
         "Which values are doubted and why, which sensors are faulty or silent, what was set aside or came late.",
-        [variables.data_source(INFLUX), variables.data_source(PROMETHEUS), variables.country()],
+        [
+            variables.data_source(INFLUX),
+            variables.data_source(PROMETHEUS),
+            variables.country(),
+            variables.measure(SHOWN_FIRST),
+        ],
         [
             Section("Now", [Line(5, [(_sensors(), 8), (_set_aside(), 8), (_late_count(), 8)])]),
             Section(
@@ -94,27 +113,27 @@ def _shares() -> Any:
 
 
 def _doubts() -> Any:
-    """A span has the field of its one measure: all of them are counted, and added by the stack."""
-    any_measure = "|".join(each.name for each in MEASURES)
     query = (
-        f"SELECT count(/^({any_measure})_ends_at_s$/) FROM {SPANS} WHERE {HERE} AND $timeFilter "
+        f'SELECT count("${{measure}}_ends_at_s") FROM {SPANS} WHERE {HERE} AND $timeFilter '
         'GROUP BY time(1h), "flag" fill(none)'
     )
     return bars(
-        "Doubts by type",
+        "Doubts about ${measure:text}, by type",
         "Doubts that need other readings to tell, by the hour in which they begin: dead, spike, stuck, high humidity, far "
         "from neighbours.",
         COUNT,
-        influx(query, alias="$tag_flag $col"),
+        influx(query, alias="$tag_flag"),
     )
 
 
 def _faulty() -> Any:
-    counted = f'SELECT count("pm25_ends_at_s") AS "spans" FROM {SPANS} WHERE {HERE} AND $timeFilter GROUP BY {SENSOR}'
+    counted = f'SELECT count("${{measure}}_ends_at_s") AS "spans" FROM {SPANS} WHERE {HERE} AND $timeFilter GROUP BY {SENSOR}'
     return _sensor_table(
-        "Most doubted dust sensors",
-        "By how often PM2.5 was doubted for a reason that needs other readings, in the chosen time. Click for the sensor.",
+        "Most doubted sensors: ${measure:text}",
+        "By how often the measure was doubted for a reason that needs other readings, in the chosen time. Click for the "
+        "sensor.",
         f'SELECT top("spans", {SENSOR}, 20) AS "doubts" FROM ({counted}) WHERE $timeFilter',
+        counted="doubts",
     )
 
 
@@ -126,13 +145,16 @@ def _silent() -> Any:
         "Least heard sensors",
         "By hours of the last day in which they sent at all, fewest first. Click for the sensor.",
         f'SELECT bottom("hours", {SENSOR}, 20) AS "hours" FROM ({counted}) WHERE time > now() - 26h',
+        counted="hours",
     )
 
 
-def _sensor_table(title: str, about: str, query: str) -> Any:
-    return rows(title, about, COUNT, influx_table(query)).override_by_name(
+def _sensor_table(title: str, about: str, query: str, *, counted: str) -> Any:
+    panel = rows(title, about, COUNT, influx_table(query)).override_by_name(
         "sensor_id", [linked(SENSOR_PAGE, "Show the sensor"), set_to("displayName", "sensor")]
     )
+    panel = in_columns(panel, "sensor_id", "sensor_type", "city", "country", counted)
+    return sorted_by(panel, counted, is_descending=counted == "doubts")
 
 
 def _letters() -> Any:

@@ -9,12 +9,12 @@ from contracts.measures import Measure
 from contracts.stored import AIR_WINDOWS, FORECASTS_BY_LEAD, FORECASTS_NEWEST, LEADS_H
 from dashboards import scales, variables
 from dashboards.frame import Line, Section, board
-from dashboards.panels import lines, rows, with_band, with_line
+from dashboards.panels import in_columns, lines, rows, with_band, with_line
 from dashboards.queries import INFLUX, influx, influx_table, stored
 
 # Those that a champion was trained for; each other measure has no forecast.
 FORECAST_MEASURES = ("pm25", "pm10", "temperature", "humidity", "pressure")
-THIS = "\"sensor_id\" = '$sensor'"
+THIS = '"sensor_id" =~ /^${station:regex}$/'
 LEAD_COLOURS = {1: "#F2CC0C", 6: "#FF9830", 24: "#E02F44"}
 
 
@@ -23,16 +23,19 @@ def forecast() -> Dashboard:
     measures = [scales.measure(name) for name in FORECAST_MEASURES]
     return board(
         "forecast",
-        "What is forecast for a sensor, with its band, and what earlier forecasts said of what then came.",
+        "What is forecast for a sensor and those beside it, and what earlier forecasts said of what then came.",
         [
             variables.data_source(INFLUX),
             variables.country(of=FORECASTS_NEWEST),
             variables.city(of=FORECASTS_NEWEST),
             variables.sensor_type(of=FORECASTS_NEWEST),
             variables.sensor(of=FORECASTS_NEWEST),
+            variables.position("lat"),
+            variables.position("lon"),
+            variables.station(),
         ],
         [
-            Section("How it was made", [Line(6, [(_methods(), 24)])]),
+            Section("The sensors at the place of $sensor", [Line(6, [(_methods(), 24)])]),
             *(
                 Section(scales.title_of(each), [Line(9, [(_band(each), 12), (_said(each), 12)])])
                 for each in measures
@@ -48,13 +51,14 @@ def _methods() -> Any:
         f'SELECT last("issued_at") * 1000 AS "issued", last("model") AS "model" FROM {stored(FORECASTS_NEWEST)} '
         f'WHERE {THIS} AND time >= now() - 1h AND time < now() + {HORIZON_H}h GROUP BY "measure", "method"'
     )
-    return rows(
+    panel = rows(
         "Method and model",
         "By measure: rnn is the champion, rnn-cold one that knows less than a week, blend the baseline where no model "
         "has skill or the air is outside what it was trained on, blend-sparse the same on few hours.",
         "dateTimeAsIso",
         influx_table(query),
     )
+    return in_columns(panel, "measure", "method", "model", "issued")
 
 
 def _observed(measure: Measure) -> Any:
@@ -106,6 +110,7 @@ def _said(measure: Measure) -> Any:
 
 
 def _from_zero(panel: Any, measure: Measure) -> Any:
+    panel = panel.no_value("no sensor here measures it")
     return panel.min(0) if measure.low == 0 and measure.unit != "%" else panel
 
 

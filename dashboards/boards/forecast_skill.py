@@ -8,7 +8,7 @@ from contracts.stored import FORECAST_SKILLS
 from dashboards import scales, variables
 from dashboards.boards.forecast import FORECAST_MEASURES
 from dashboards.frame import Line, Section, board
-from dashboards.panels import COUNT, SHARE, coloured_background, lines, rows, set_to, states
+from dashboards.panels import COUNT, SHARE, coloured_background, in_columns, lines, rows, set_to, states
 from dashboards.queries import INFLUX, PROMETHEUS, influx, influx_table, promql, promql_table, stored
 from dashboards.variables import chosen
 
@@ -89,7 +89,10 @@ def _table() -> Any:
     )
     for name in BASELINES:
         panel = panel.override_by_name(f"skill over {name}", coloured_background())
-    return panel.override_by_name("scored", [set_to("unit", COUNT), set_to("decimals", 0)])
+    panel = panel.override_by_name("scored", [set_to("unit", COUNT), set_to("decimals", 0)])
+    return in_columns(
+        panel, "measure", "method", *(f"skill over {name}" for name in BASELINES), "coverage", "scored"
+    )
 
 
 def _last_day() -> Any:
@@ -173,11 +176,17 @@ def _champions() -> Any:
 
 
 def _demoted() -> Any:
-    return rows(
+    demoted = "group_left max by (measure) (app_predict_champion_demoted)"
+    panel = rows(
         "Champions now",
-        "The version that is served, by measure. One that was below the blend for 48 hours is demoted and not shown.",
+        "The version that is served, by measure. One that was below the blend for 48 hours is demoted: the blend is shown.",
         COUNT,
-        promql_table(
-            "max by (measure, version) (app_predict_champion == 1) * 0 + on (measure) group_left max by (measure) (app_predict_champion_demoted)"
-        ),
+        promql_table(f"max by (measure, version) (app_predict_champion == 1) * 0 + on (measure) {demoted}"),
+    ).override_by_name(
+        "Value",
+        [
+            set_to("displayName", "state"),
+            set_to("mappings", scales.yes_or_no("demoted", "champion", is_good=False)),
+        ],
     )
+    return in_columns(panel, "measure", "version", "Value")

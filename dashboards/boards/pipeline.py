@@ -10,6 +10,7 @@ from dashboards.frame import Line, Section, board
 from dashboards.panels import COUNT, SECONDS, bars, gauges, lines, number
 from dashboards.queries import INFLUX, PROMETHEUS, influx, promql, promql_now, stored
 
+NOT_RECKONED = "luftstrom reconcile --metrics-to …"
 FLINK_JOB, FLINK_TASK = "flink_jobmanager_job", "flink_taskmanager_job_task"
 FLINK_LAG = f"{FLINK_TASK}_operator_KafkaSourceReader_KafkaConsumer_records_lag_max"
 PER_SECOND = "suffix: /s"
@@ -54,8 +55,10 @@ def _closes() -> Any:
         COUNT,
         promql_now("min(reconciliation_closes)", legend="closes"),
     )
-    return panel.mappings(scales.yes_or_no("it closes", "it does not close")).thresholds(
-        scales.steps((None, scales.RED), (1, scales.GREEN))
+    return (
+        panel.mappings(scales.yes_or_no("it closes", "it does not close"))
+        .thresholds(scales.steps((None, scales.RED), (1, scales.GREEN)))
+        .no_value(NOT_RECKONED)
     )
 
 
@@ -125,13 +128,16 @@ def _age_of(title: str, about: str, expr: str, limits: Any) -> Any:
 def _age_of_values() -> Any:
     queries = [
         promql(
-            f"histogram_quantile({share}, sum by (le) (rate(collector_value_age_seconds_bucket[$__rate_interval])))",
+            f"histogram_quantile({share}, sum by (le) (rate(collector_value_age_seconds_bucket[10m])))",
             legend=f"{share:.0%}",
         )
         for share in (0.5, 0.95, 0.99)
     ]
     return lines(
-        "From observation to the store", "Age of values when they could be queried.", SECONDS, *queries
+        "From observation to the store",
+        "Age of values when they could be queried, over ten minutes.",
+        SECONDS,
+        *queries,
     )
 
 

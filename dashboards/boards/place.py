@@ -1,12 +1,12 @@
 """One city: its indices, each measure with its limits, yesterday and tomorrow, noise by day and night."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
-from grafana_foundation_sdk.models.common import BigValueColorMode
+from grafana_foundation_sdk.models.common import BigValueColorMode, BigValueTextMode
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from contracts.air_quality_indices import EUROPEAN_CATEGORIES, INDEX_MEASURES, US_CATEGORIES
+from contracts.air_quality_indices import EUROPEAN_CATEGORIES, INDEX_MEASURES, US_CATEGORIES, Category
 from contracts.measures import MEASURE_BY_NAME, Measure
 from contracts.stored import HIGHEST, PLACE_HOURS, PLACE_RANKS
 from dashboards import scales
@@ -16,11 +16,13 @@ from dashboards.panels import (
     bars,
     by_thresholds,
     coloured_background,
+    in_columns,
     lines,
     linked,
     number,
     rows,
     set_to,
+    sorted_by,
     with_band,
     with_line,
 )
@@ -62,27 +64,44 @@ def place() -> Dashboard:
 
 def _now() -> list[Any]:
     return [
-        _index("European index", "european_aqi", EUROPEAN_CATEGORIES, scales.european_names),
-        _index("US index", "us_aqi", US_CATEGORIES, scales.us_names),
+        _european(),
+        _us(),
         *(_day_mean(MEASURE_BY_NAME[name]) for name in INDEX_MEASURES),
         _newest(MEASURE_BY_NAME["temperature"]),
         _newest(MEASURE_BY_NAME["humidity"]),
     ]
 
 
-def _index(title: str, field: str, categories: Any, names: Callable[[], list[Any]]) -> Any:
-    period = {"european_aqi": "the newest full hour", "us_aqi": "NowCasts of twelve hours"}[field]
+def _european() -> Any:
+    return _index(
+        "European index",
+        "The worse level of PM2.5 and PM10 in the newest full hour, of particles alone. ",
+        EUROPEAN_CATEGORIES,
+        influx(worst_index("european_aqi", HERE)),
+    ).mappings(scales.european_names())
+
+
+def _us() -> Any:
+    number_and_name = (influx(worst_index("us_aqi", HERE), alias=alias) for alias in ("index", "category"))
+    return _index(
+        "US index",
+        "The worse index of PM2.5 and PM10, of their NowCasts of twelve hours; of particles alone. ",
+        US_CATEGORIES,
+        *number_and_name,
+    ).override_by_name("category", [set_to("mappings", scales.us_names())])
+
+
+def _index(title: str, about: str, categories: Sequence[Category], *queries: Any) -> Any:
     return (
         number(
             title,
-            f"The worse index of PM2.5 and PM10, of {period}; of particles alone. "
-            + ", ".join(f"{each.low}…{each.high} {each.name}" for each in categories),
+            about + ", ".join(f"{each.low}…{each.high} {each.name}" for each in categories),
             COUNT,
-            influx(worst_index(field, HERE)),
+            *queries,
         )
-        .mappings(names())
         .thresholds(scales.index_thresholds(categories))
         .color_mode(BigValueColorMode.BACKGROUND_SOLID)
+        .text_mode(BigValueTextMode.VALUE)
     )
 
 
@@ -175,9 +194,10 @@ def _top(name: str) -> Any:
         f'last("{measure.field}_mean") AS "{measure.field}" FROM {stored(PLACE_RANKS)} '
         f'WHERE {HERE} AND "extreme" = \'{HIGHEST}\' AND {NEWEST_HOUR} GROUP BY "rank"'
     )
-    return (
+    title = scales.title_of(measure)
+    panel = (
         rows(
-            f"Top 10 sensors: {scales.title_of(measure)}",
+            f"Top 10 sensors: {title}",
             "The city's outdoor sensors with the highest means of the newest full hour. Click for the sensor.",
             scales.unit_of(measure),
             influx_table(query),
@@ -188,7 +208,6 @@ def _top(name: str) -> Any:
             "sensor", [linked(SENSOR_PAGE, "Show the sensor"), set_to("unit", "none"), set_to("decimals", 0)]
         )
         .override_by_name("rank", [set_to("custom.width", 60)])
-        .override_by_name(
-            measure.field, [*coloured_background(), set_to("displayName", scales.title_of(measure))]
-        )
+        .override_by_name(measure.field, [*coloured_background(), set_to("displayName", title)])
     )
+    return sorted_by(in_columns(panel, "rank", "sensor", "type", measure.field), title)

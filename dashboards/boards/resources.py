@@ -90,10 +90,10 @@ def _heap() -> Any:
 
 def _disk() -> Any:
     return lines(
-        "Disk by bucket",
-        "InfluxDB's own count; a bucket is told by its id.",
+        "Disk",
+        "Of all buckets, as InfluxDB counts it: it knows buckets by their ids alone.",
         BYTES,
-        promql("sum by (bucket) (storage_shard_disk_size)", legend="{{bucket}}"),
+        promql("sum(storage_shard_disk_size)", legend="all buckets"),
     ).min(0)
 
 

@@ -8,14 +8,17 @@ from contracts.flags import Flag
 from contracts.measures import MEASURES, Measure
 from contracts.stored import AIR_VALUES, AIR_WINDOWS, FLAGGED_SPANS
 from dashboards import scales, variables
+from dashboards.boards.data_quality import SHOWN_FIRST
 from dashboards.frame import SENSOR_ARCHIVE, Line, Section, board, page
 from dashboards.panels import (
     COUNT,
     SHARE,
+    in_columns,
     lines,
     link,
     linked,
     number,
+    numbers,
     rows,
     set_to,
     states,
@@ -45,7 +48,7 @@ def sensor() -> Dashboard:
             variables.city(),
             variables.sensor_type(),
             variables.sensor(),
-            variables.measure(MEASURES),
+            variables.measure(SHOWN_FIRST),
             variables.position("lat"),
             variables.position("lon"),
         ],
@@ -82,7 +85,7 @@ def _uptime() -> Any:
         f'SELECT count("lat") AS "readings" FROM {AIR} WHERE {THIS} AND time > now() - {DAY_H}h '
         f"GROUP BY time({UPTIME_MINUTES}m) fill(none)"
     )
-    query = f'SELECT count("readings") / {windows}.0 AS "uptime" FROM ({each}) WHERE time > now() - {DAY_H}h'
+    query = f'SELECT count("readings") / {windows}.0 AS "uptime" FROM ({each})'
     return (
         number(
             "Uptime, 24 h",
@@ -101,9 +104,9 @@ def _flagged() -> Any:
         f'SELECT count("{field}") AS "doubted" FROM {AIR} WHERE {THIS} AND "{field}" > 0 AND $timeFilter'
     )
     values = f'SELECT count("{field}") AS "values" FROM {AIR} WHERE {THIS} AND $timeFilter'
-    return number(
-        "${measure:text}: values, doubted",
-        "Values of the chosen time, and how many of them have a doubt that one reading tells.",
+    return numbers(
+        "Values, and those doubted",
+        "Values of the chosen measure and time, and how many of them have a doubt that one reading tells.",
         COUNT,
         influx(values),
         influx(doubted),
@@ -112,7 +115,7 @@ def _flagged() -> Any:
 
 def _mates() -> Any:
     here = '"city" =~ /^${city:regex}$/ AND "lat" = $lat AND "lon" = $lon AND time > now() - 24h'
-    return rows(
+    panel = rows(
         "At the same place",
         "Sensors that sent from the same position within a day: mostly of the same box. Click for one.",
         COUNT,
@@ -120,6 +123,7 @@ def _mates() -> Any:
             f'SELECT count("lat") AS "readings in 24 h" FROM {AIR} WHERE {here} GROUP BY "sensor_id", "sensor_type"'
         ),
     ).override_by_name("sensor_id", [linked(MATE_PAGE, "Show the sensor"), set_to("displayName", "sensor")])
+    return in_columns(panel, "sensor_id", "sensor_type", "readings in 24 h")
 
 
 def _raw(title: str, names: tuple[str, ...], *, unit: str = COUNT) -> Any:
@@ -130,7 +134,8 @@ def _raw(title: str, names: tuple[str, ...], *, unit: str = COUNT) -> Any:
         "Low-cost sensors: indicative.",
         unit,
         *(_value_of(measure) for measure in measures),
-    ).interval("2m")
+    )
+    panel = panel.interval("2m").no_value("it measures none of these")
     for measure in measures:
         panel = panel.override_by_name(
             measure.field,
@@ -219,16 +224,14 @@ def _spans() -> Any:
         f'SELECT "${{measure}}_ends_at_s" * 1000 AS "until" FROM {stored(FLAGGED_SPANS)} WHERE {THIS} AND $timeFilter '
         'GROUP BY "flag" ORDER BY time DESC LIMIT 50'
     )
-    return (
-        rows(
-            "Doubts that need other readings",
-            "Dead, spike, stuck: of its last readings; high humidity, far from its neighbours: of what stands near.",
-            "dateTimeAsIso",
-            influx_table(query),
-        )
-        .override_by_name("flag", [set_to("displayName", "doubt")])
-        .override_by_name("Time", [set_to("displayName", "from"), set_to("custom.hideFrom", {"viz": False})])
-    )
+    panel = rows(
+        "Doubts that need other readings",
+        "Dead, spike, stuck: of its last readings; high humidity, far from its neighbours: of what stands near.",
+        "dateTimeAsIso",
+        influx_table(query),
+    ).override_by_name("flag", [set_to("displayName", "doubt")])
+    panel = panel.override_by_name("Time", [set_to("displayName", "from")])
+    return in_columns(panel, "flag", "Time", "until")
 
 
 OF_ONE_READING = (

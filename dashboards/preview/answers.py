@@ -93,13 +93,11 @@ def choices(dashboard: Mapping[str, Any], servers: Servers, wanted: Mapping[str,
             chosen[name] = Chosen((value,), options[value])
         elif name in wanted:
             chosen[name] = Chosen((wanted[name],), wanted[name])
-        elif variable.get("includeAll"):
+        elif variable.get("includeAll") and "allValue" in variable:
             chosen[name] = Chosen((), "All", variable["allValue"])
         else:
-            options_found = options_of(servers.influxql(expanded(variable["query"], chosen, no_time)))
-            chosen[name] = (
-                Chosen((options_found[0],), options_found[0]) if options_found else Chosen(("",), "")
-            )
+            found = tuple(options_of(servers.influxql(expanded(variable["query"], chosen, no_time)))) or ("",)
+            chosen[name] = Chosen(found, "All") if variable.get("includeAll") else Chosen(found[:1], found[0])
     return chosen
 
 

@@ -17,6 +17,7 @@ import collector.metrics
 import scraper.metrics
 from contracts.forecasts import HORIZON_GROUPS, ForecastSkill, Method
 from contracts.stored import BUCKETS
+from dashboards.preview.expansion import Span
 from local_stack.single import running_prometheus
 from luftstrom.reconciliation import Door, Reconciliation
 from luftstrom.reconciliation_metrics import of_whole, of_windows
@@ -25,6 +26,7 @@ from tests.dashboards.small_network import CHAMPIONS, FORECAST_MEASURES
 
 FLINK_METRICS = Path(__file__).parent / "flink_metrics.txt"
 GROW_EVERY_S = 0.2
+JOBS = 6
 
 
 def reconciliation():
@@ -112,6 +114,13 @@ def asked_by_prometheus(influx, folder, *, rules=None):
         stack.callback(thread.join)
         stack.callback(stopping.set)
         yield stack.enter_context(running_prometheus(folder, targets, rules=rules))
+
+
+def has_answers(servers):
+    """Whether every job was asked three times: a rate needs two points before the present second."""
+    now_s = int(time.time())
+    asked = servers.promql("count_over_time(up[5m]) >= 3", Span(now_s, now_s, 1), is_instant=True)
+    return len(asked) == JOBS
 
 
 def names_of_rooms():

@@ -13,11 +13,13 @@ import requests
 from contracts.measures import MEASURES
 from dashboards.generated_files import ROOM, generated_files
 from dashboards.preview.answers import Servers, answers, choices
-from dashboards.preview.expansion import Span
+from dashboards.preview.picture import MissingProgramError, chart_library, drawn, page
+from dashboards.preview.tables import rows_of
 from dashboards.scales import UNIT_BY_OURS, unit_of
+from local_stack.settings import cache_dir
 from local_stack.single import running_influxd
 from tests.collector.collector_process import wait_until
-from tests.dashboards.filled_metrics import asked_by_prometheus
+from tests.dashboards.filled_metrics import asked_by_prometheus, has_answers
 from tests.dashboards.filled_store import fill
 
 pytestmark = pytest.mark.integration
@@ -28,6 +30,8 @@ RULES = json.loads(FILES[ROOM / "provisioning" / "alerting" / "luftstrom-air.jso
 # The sensor that measures everything, where it stands; and a city whose name is hard to ask for.
 WANTED = {"sensor": "100", "city": "Aberdeen", "measure": "pm25"}
 HARD_CITIES = ("L'Aquila", "Halle (Saale)", "Woluwe/Wolu")
+# Together they have every type of panel.
+DRAWN = ("luftstrom-overview", "luftstrom-sensor", "luftstrom-forecast-skill")
 SCRAPE_S = 1
 RULES_OF_PIPELINE = ROOM / "provisioning" / "prometheus" / "luftstrom.rules.yml"
 
@@ -44,16 +48,8 @@ def servers(store, promtool, tmp_path_factory):
     folder = tmp_path_factory.mktemp("dashboards-prometheus")
     with asked_by_prometheus(store, folder, rules=RULES_OF_PIPELINE) as url:
         given = Servers(store.url, store.read_token, url, scrape_s=SCRAPE_S)
-        wait_until(lambda: _is_asked(given))
+        wait_until(lambda: has_answers(given))
         yield given
-
-
-def _is_asked(servers):
-    """Every job was asked, and what grows twice: a rate needs two points."""
-    now_s = int(time.time())
-    up = servers.promql("up == 1", Span(now_s, now_s, 1), is_instant=True)
-    grown = servers.promql("rate(collector_writes_total[10s]) > 0", Span(now_s, now_s, 1), is_instant=True)
-    return len(up) == 6 and bool(grown)
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +69,15 @@ def panels():
                 yield pytest.param(name, number, id=f"{name}: {panel['title']}")
 
 
+def is_of_rows(param):
+    name, number = param.values
+    return BOARDS[name]["panels"][number]["type"] in ("table", "geomap")
+
+
 def names_in(answer):
-    """What an override can match: series by alias and column, columns of tables, labels."""
-    return {
+    """What an override can match: columns, labels, and names that a target gives its series."""
+    aliases = {target.get("alias", "") for target in answer.panel["targets"]}
+    return aliases | {
         name
         for series in answer.series
         for each in series
@@ -106,7 +108,7 @@ def test_an_override_matches_something_that_is_there(answered, name, number):
         if override["matcher"]["id"] == "byRegexp":
             assert any(re.search(pattern.strip("/"), each) for each in there), pattern
         else:
-            assert pattern in there | {"Time"}, pattern
+            assert pattern in there | {"Time", "Value"}, pattern
 
 
 @pytest.mark.parametrize(("name", "number"), list(panels()))
@@ -124,11 +126,36 @@ def test_a_unit_is_that_of_the_measures_that_are_asked_for(answered, name, numbe
         assert units == {unit}
 
 
-@pytest.mark.parametrize("name", ["luftstrom-overview", "luftstrom-data-quality"])
-def test_a_table_of_places_or_sensors_has_the_columns_that_its_links_need(answered, name):
-    for answer in answered[name]:
-        for field in re.findall(r"__data\.fields\.(\w+)", json.dumps(answer.panel)):
-            assert all(field in (*each.columns, *each.tags) for series in answer.series for each in series)
+@pytest.mark.parametrize(("name", "number"), [each for each in panels() if is_of_rows(each)])
+def test_the_rows_of_a_table_or_map_are_whole(answered, name, number):
+    """What is coloured, linked by, placed or ordered by stands in one row."""
+    answer = answered[name][number]
+    text = json.dumps(answer.panel)
+    needed = set(re.findall(r"__data\.fields\.(\w+)", text))
+    for each in answer.panel.get("transformations", []):
+        needed |= set(each["options"].get("indexByName", {}))
+    if answer.panel["type"] == "geomap":
+        style = answer.panel["options"]["layers"][0]["config"]["style"]
+        needed |= {"lat", "lon", style["color"]["field"]} | ({style["size"].get("field")} - {None})
+    rows = rows_of(answer)
+
+    assert rows
+    assert all(row.get(column) is not None for row in rows for column in needed), needed
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_every_panel_is_drawn_by_a_real_browser(answered, servers, name):
+    try:
+        html = page(
+            BOARDS[name], answered[name], choices(BOARDS[name], servers, WANTED), chart_library(cache_dir())
+        )
+        shown = drawn(html)
+    except MissingProgramError as error:
+        pytest.skip(str(error))
+
+    assert 'data-drawn="yes"' in shown
+    assert "preview, not Grafana" in shown
+    assert 'class="nothing"' not in shown
 
 
 @pytest.mark.parametrize("city", HARD_CITIES)
