@@ -113,7 +113,8 @@ def _look_at_store(
 
     def look() -> None:
         health.tick()
-        reader = InfluxReader(url=settings.influx_url, token=_token_now(settings, token))
+        token_now, ca_file = _token_now(settings, token), settings.influx_ca_file
+        reader = InfluxReader(url=settings.influx_url, token=token_now, ca_file=ca_file)
         try:
             require_same_types(reader)
             count_series(reader, guards)
@@ -133,6 +134,7 @@ def _store(settings: Settings, bucket: str, token: str) -> InfluxPointStore:
         bucket=bucket,
         token=token,
         token_now=lambda: _token_now(settings, token),
+        ca_file=settings.influx_ca_file,
     )
 
 
@@ -149,7 +151,9 @@ def _token_now(settings: Settings, token: str) -> str:
 def _publisher(settings: Settings, health: Health, stopping: threading.Event) -> KafkaPublisher:
     def connect() -> KafkaPublisher:
         health.tick()
-        return KafkaPublisher(settings.kafka_bootstrap_servers, client_id=CLIENT_ID)
+        return KafkaPublisher(
+            settings.kafka_bootstrap_servers, client_id=CLIENT_ID, security=settings.kafka_security
+        )
 
     return retry_unavailable(
         connect, what="connecting to Kafka", stopping=stopping, cap_s=CONNECT_BACKOFF_CAP_S
@@ -161,10 +165,18 @@ def _source(settings: Settings, health: Health, stopping: threading.Event) -> Re
         health.tick()
         topics = sorted(STORED_BY_TOPIC)
         servers, group_id = settings.kafka_bootstrap_servers, settings.group_id
+        security = settings.kafka_security
         if settings.kafka_client == "kafka-python":
-            return KafkaRecordSource(servers, topics=topics, group_id=group_id, client_id=CLIENT_ID)
+            return KafkaRecordSource(
+                servers, topics=topics, group_id=group_id, client_id=CLIENT_ID, security=security
+            )
         return ConfluentRecordSource(
-            servers, topics=topics, group_id=group_id, client_id=CLIENT_ID, member_id=settings.member_id
+            servers,
+            topics=topics,
+            group_id=group_id,
+            client_id=CLIENT_ID,
+            member_id=settings.member_id,
+            security=security,
         )
 
     return retry_unavailable(
