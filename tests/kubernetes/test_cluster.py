@@ -20,7 +20,8 @@ from tests.kubernetes.fake_nodes import running_nodes
 from tests.kubernetes.fake_operators import SAVEPOINT, running_operators
 from tests.kubernetes.rendering import CHART, helm, of_kind, profile_arguments, rendered, rendered_text
 
-pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(600)]
+# The first run builds what it runs.
+pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(3600)]
 
 PLATFORM = read_platform()
 GIB = 1024**2  # in Ki
@@ -178,6 +179,7 @@ def kept_state(api, namespace, profile):
     state = {}
     for each in json.loads(said.stdout)["items"]:
         metadata = {key: each["metadata"].get(key) for key in ("labels", "annotations", "generation", "uid")}
+        (metadata["annotations"] or {}).pop("deployment.kubernetes.io/revision", None)
         rest = {key: value for key, value in each.items() if key not in {"metadata", "status"}}
         if not each["metadata"].get("ownerReferences"):  # jobs of the CronJob come and go
             state[each["kind"], each["metadata"]["name"]] = (metadata, rest)
