@@ -7,10 +7,12 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from contracts.stored import ORG
-from runtime.settings import RoomSettings, SettingsError, environment_name
+from runtime.influx_access import InfluxAccessSettings
+from runtime.kafka_security import KafkaSecuritySettings
+from runtime.settings import SettingsError, environment_name
 
 
-class Settings(RoomSettings):
+class Settings(KafkaSecuritySettings, InfluxAccessSettings):
     """Read once, at start, from COLLECTOR_* environment variables."""
 
     model_config = SettingsConfigDict(env_prefix="COLLECTOR_")

@@ -8,6 +8,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from contracts.errors import UnavailableError
 from runtime.kafka_log import require_reachable
+from runtime.kafka_security import OPEN, KafkaSecurity
 from runtime.log_interfaces import Partition, Records
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class ConfluentRecordSource:
         group_id: str,
         client_id: str,
         member_id: str | None = None,
+        security: KafkaSecurity = OPEN,
     ) -> None:
         require_reachable(bootstrap_servers)
         self._position: dict[Partition, int] = {}
@@ -70,6 +72,7 @@ class ConfluentRecordSource:
                 "enable.partition.eof": True,
                 "allow.auto.create.topics": False,
                 "log_level": 3,
+                **security.for_librdkafka(),
             },
             logger=log,
         )
