@@ -3,9 +3,12 @@
 import json
 import os
 import socket
+import ssl
 import subprocess
 import sys
+import threading
 import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -20,7 +23,6 @@ from luftstrom.doctor.findings import Verdict, doubtful, findings_as_json, ill, 
 from runtime.influx_store import InfluxPointStore
 from runtime.kafka_log import KafkaPublisher
 from runtime.topic_setup import create_topics
-from tests.docker.secured_kafka import running_secured_kafka
 
 ROOT = Path(__file__).parents[2]
 DAY_S = 24 * 3600
@@ -77,33 +79,40 @@ def test_a_checkpoint_is_as_old_as_its_last_file(tmp_path):
     assert freshness.checkpoint(tmp_path, now_s=2000).verdict is Verdict.ILL
 
 
-@pytest.mark.integration
 def test_a_certificate_is_ill_before_it_ends_and_doubtful_some_weeks_before(tmp_path):
-    secrets = tmp_path / "secrets"
-    command = [sys.executable, ROOT / "docker" / "first_start.py", secrets, "--tls"]
+    command = [sys.executable, ROOT / "docker" / "first_start.py", tmp_path, "--tls"]
     subprocess.run(command, check=True, capture_output=True)
-    (tmp_path / "kafka").mkdir()
-    with running_secured_kafka(tmp_path / "kafka", secrets) as kafka:
+    with serving_certificate(tmp_path / "influxdb" / "tls.pem") as port:
         settings = Settings(
-            kafka_bootstrap_servers=kafka.bootstrap_servers,
-            kafka_security_protocol="SASL_SSL",
-            kafka_username="command",
-            kafka_password_file=secrets / "command" / "kafka.password",
-            kafka_ca_file=secrets / "command" / "ca.crt",
+            influx_url=f"https://localhost:{port}",
+            influx_operator_token_file=tmp_path / "none",
+            influx_ca_file=tmp_path / "command" / "ca.crt",
         )
         (server,) = certificates.servers_with_certificates(settings)
         verdicts = [
             certificates.certificate(server, now_s=time.time() + days * DAY_S).verdict
             for days in (0, 390, 396)
         ]
-        (stranger,) = certificates.servers_with_certificates(
-            settings.model_copy(update={"kafka_ca_file": None})
-        )
-        unknown = certificates.certificate(stranger, now_s=time.time())
+        unknown = certificates.certificate(server._replace(ca_file=None), now_s=time.time())
+    gone = certificates.certificate(server, now_s=time.time())
 
     assert verdicts == [Verdict.WELL, Verdict.DOUBTFUL, Verdict.ILL]
-    assert unknown.verdict is Verdict.ILL
-    assert unknown.remedy
+    assert {unknown.verdict, gone.verdict} == {Verdict.ILL}
+    assert unknown.remedy != gone.remedy
+
+
+def test_every_server_over_tls_is_asked_for_its_certificate():
+    settings = Settings(
+        kafka_bootstrap_servers="a:1,b:2",
+        kafka_security_protocol="SSL",
+        redis_url="rediss://c:3/0",
+        influx_url="https://d:4",
+        influx_operator_token_file="none",
+    )
+    shown = [(each.host, each.port) for each in certificates.servers_with_certificates(settings)]
+
+    assert shown == [("a", 1), ("b", 2), ("c", 3), ("d", 4)]
+    assert list(certificates.servers_with_certificates(Settings())) == []
 
 
 @pytest.mark.integration
@@ -133,6 +142,27 @@ def test_a_system_elsewhere_is_asked_and_told_what_it_lacks(kafka, valkey, influ
     code, found = examined({**environment, "LOCAL_STACK_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"})
 
     assert (code, found["Kafka"], found["last fetch"], found["buckets"]) == (1, "ill", "unasked", "well")
+
+
+@contextmanager
+def serving_certificate(pem):
+    """A port of a server that shows this certificate to whoever comes."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=_show, args=(server, context), daemon=True).start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def _show(server, context):
+    while True:
+        try:
+            connection, _ = server.accept()
+        except OSError:
+            return
+        with suppress(OSError), context.wrap_socket(connection, server_side=True) as secured:
+            secured.recv(1)
 
 
 def settings_on_free_ports(folder):
