@@ -6,10 +6,10 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.11 python3; do $$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$p && break; done)
-SOURCES := app_predict collector contracts flink_jobs forecasting live_page local_stack luftstrom model_training runtime scraper tests benchmarks
-NOT_UNIT := integration or flink or end_to_end or ml
+SOURCES := app_predict collector contracts flink_jobs forecasting live_page local_stack luftstrom model_training runtime scraper tests benchmarks docker
+NOT_UNIT := integration or flink or end_to_end or ml or kubernetes
 
-.PHONY: help setup packages demo up status down check format test bench docs lock clean
+.PHONY: help setup packages demo up status down check format test bench docs lock clean images compose
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -59,6 +59,21 @@ bench: setup ## measure each stage
 
 docs: packages ## test the docs: rooms, settings, topics, commands
 	@$(BIN)/python -m pytest -q tests/architecture
+
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+IMAGES := scraper collector app-predict live-page command
+BUILD := docker
+BASE_ARG := $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE))
+PROFILE := recording
+COMPOSE = LUFTSTROM_VERSION=$(VERSION) docker compose -p luftstrom -f docker/compose.yaml $(if $(TLS),-f docker/compose.tls.yaml)
+
+images: ## build every image (BUILD=buildah, BASE_IMAGE=… if wanted)
+	@for name in $(IMAGES); do $(BUILD) build $(BASE_ARG) --build-arg SERVICE=$$name --build-arg VERSION=$(VERSION) -f docker/Dockerfile -t luftstrom/$$name:$(VERSION) .; done
+	@$(BUILD) build $(BASE_ARG) --build-arg VERSION=$(VERSION) -f docker/flink.Dockerfile -t luftstrom/flink-jobs:$(VERSION) .
+
+compose: ## the whole system on Docker, on a recording (PROFILE=live, TLS=1 if wanted); leaves it running
+	@$(COMPOSE) --profile $(PROFILE) up --build --detach
+	@$(COMPOSE) ps
 
 lock: packages ## write the lock files anew from pyproject.toml
 	@./locks/make.sh
