@@ -152,7 +152,7 @@ def _surroundings(settings: Settings, stopping: threading.Event, registry: Colle
         metrics=metrics,
     )
     return Surroundings(
-        source=HourlySource(settings.influx_url, lambda: _token(settings)),
+        source=HourlySource(settings.influx_url, lambda: _token(settings), ca_file=settings.influx_ca_file),
         champions=champions,
         state=StateFolder(settings.state_dir),
         metrics=metrics,
@@ -173,7 +173,9 @@ def _token(settings: Settings) -> str:
 def _publisher(settings: Settings, health: Health, stopping: threading.Event) -> KafkaPublisher:
     def connect() -> KafkaPublisher:
         health.tick()
-        return KafkaPublisher(settings.kafka_bootstrap_servers, client_id=CLIENT_ID)
+        return KafkaPublisher(
+            settings.kafka_bootstrap_servers, client_id=CLIENT_ID, security=settings.kafka_security
+        )
 
     return retry_unavailable(
         connect, what="connecting to Kafka", stopping=stopping, cap_s=CONNECT_BACKOFF_CAP_S

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -12,6 +13,7 @@ from contracts.errors import UnavailableError
 from contracts.measures import MEASURE_BY_NAME
 from contracts.stored import AIR_WINDOWS, HOURLY
 from forecasting.hourly_table import HOUR_S, HourlyRows
+from runtime.influx_access import verified_by
 
 AIR_1H = AIR_WINDOWS["1h"].name
 TIMEOUT_S = 120.0
@@ -57,6 +59,7 @@ class HourlySource:
     url: str
     token: Callable[[], str]
     tags_by_sensor: dict[int, SensorTags] = field(default_factory=dict)
+    ca_file: Path | None = None
 
     def sensors_by_hour(self, measures: Sequence[str], *, starts_at_s: int, hours: int) -> list[int]:
         """How many values of these measures each hour has, oldest first; cheap to ask.
@@ -112,6 +115,7 @@ class HourlySource:
                 params={"db": HOURLY.name, "q": query, "epoch": "s"},
                 headers={"Authorization": f"Token {self.token()}"},
                 timeout=TIMEOUT_S,
+                verify=verified_by(self.ca_file),
             )
         except requests.RequestException as error:
             raise UnavailableError(f"no answer from InfluxDB at {self.url}: {error}") from error

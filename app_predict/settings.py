@@ -6,12 +6,14 @@ from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from contracts.measures import MEASURE_BY_NAME
-from runtime.settings import RoomSettings, SettingsError, environment_name
+from runtime.influx_access import InfluxAccessSettings
+from runtime.kafka_security import KafkaSecuritySettings
+from runtime.settings import SettingsError, environment_name
 
 MEASURES = "pm10,pm25,temperature,humidity,pressure"
 
 
-class Settings(RoomSettings):
+class Settings(KafkaSecuritySettings, InfluxAccessSettings):
     """Read once, at start, from APP_PREDICT_* environment variables."""
 
     model_config = SettingsConfigDict(env_prefix="APP_PREDICT_")

@@ -118,7 +118,8 @@ def _look_at_store(
 
     def look() -> None:
         health.tick()
-        reader = InfluxReader(url=settings.influx_url, token=_token_now(settings, token))
+        token_now, ca_file = _token_now(settings, token), settings.influx_ca_file
+        reader = InfluxReader(url=settings.influx_url, token=token_now, ca_file=ca_file)
         try:
             require_same_types(reader)
             count_series(reader, guards)
@@ -138,6 +139,7 @@ def _store(settings: Settings, bucket: str, token: str) -> InfluxPointStore:
         bucket=bucket,
         token=token,
         token_now=lambda: _token_now(settings, token),
+        ca_file=settings.influx_ca_file,
     )
 
 
@@ -154,7 +156,9 @@ def _token_now(settings: Settings, token: str) -> str:
 def _publisher(settings: Settings, health: Health, stopping: threading.Event) -> KafkaPublisher:
     def connect() -> KafkaPublisher:
         health.tick()
-        return KafkaPublisher(settings.kafka_bootstrap_servers, client_id=CLIENT_ID)
+        return KafkaPublisher(
+            settings.kafka_bootstrap_servers, client_id=CLIENT_ID, security=settings.kafka_security
+        )
 
     return retry_unavailable(
         connect, what="connecting to Kafka", stopping=stopping, cap_s=CONNECT_BACKOFF_CAP_S
@@ -170,6 +174,7 @@ def _source(settings: Settings, health: Health, stopping: threading.Event) -> Re
             group_id=settings.group_id,
             client_id=CLIENT_ID,
             member_id=settings.member_id,
+            security=settings.kafka_security,
         )
 
     return retry_unavailable(

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import requests
 
 from contracts.errors import UnavailableError
+from runtime.influx_access import verified_by
 
 TIMEOUT_S = 10.0
 ERROR_CHARACTERS = 300
@@ -15,8 +17,8 @@ ERROR_CHARACTERS = 300
 class InfluxApi:
     """Requests with the operator token; each raises UnavailableError where InfluxDB is away or refuses."""
 
-    def __init__(self, url: str, operator_token: str) -> None:
-        self._url = url.rstrip("/")
+    def __init__(self, url: str, operator_token: str, *, ca_file: Path | None = None) -> None:
+        self._url, self._ca_file = url.rstrip("/"), ca_file
         self._session = requests.Session()
         self._session.headers["Authorization"] = f"Token {operator_token}"
 
@@ -43,7 +45,11 @@ class InfluxApi:
     ) -> Iterator[requests.Response]:
         """The answer as it comes, its body unread with `stream=True`."""
         try:
-            answer = self._session.request(method, f"{self._url}{path}", **{"timeout": TIMEOUT_S, **given})
+            answer = self._session.request(
+                method,
+                f"{self._url}{path}",
+                **{"timeout": TIMEOUT_S, "verify": verified_by(self._ca_file), **given},
+            )
         except requests.RequestException as error:
             raise UnavailableError(f"no InfluxDB at {self._url}: {error}") from error
         with closing(answer):

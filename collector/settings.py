@@ -7,10 +7,12 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from contracts.stored import ORG
-from runtime.settings import RoomSettings, SettingsError, environment_name
+from runtime.influx_access import InfluxAccessSettings
+from runtime.kafka_security import KafkaSecuritySettings
+from runtime.settings import SettingsError, environment_name
 
 
-class Settings(RoomSettings):
+class Settings(KafkaSecuritySettings, InfluxAccessSettings):
     """Read once, at start, from COLLECTOR_* environment variables."""
 
     model_config = SettingsConfigDict(env_prefix="COLLECTOR_")
@@ -29,7 +31,7 @@ class Settings(RoomSettings):
         description="name in the group, another for each replica: kept over a restart, it spares a rebalance",
     )
     kafka_client: Literal["confluent-kafka", "kafka-python"] = Field(
-        default="kafka-python", description="library that reads Kafka"
+        default="confluent-kafka", description="library that reads Kafka; the other one is slower"
     )
     series_max: int = Field(
         default=1_000_000, ge=1, description="series in a bucket, at most; new ones beyond are set aside"

@@ -71,7 +71,7 @@ class Stored(Generic[M]):
 
     topic: Topic[M]
     measurements: tuple[Measurement, ...]
-    lines: Callable[[M], list[Line]]
+    lines: Callable[..., list[Line]]
     moment_s: Callable[[M], int]
 
     @property
@@ -80,19 +80,28 @@ class Stored(Generic[M]):
         return self.measurements[0].bucket
 
 
-def value_lines(measure: Measure) -> Callable[[MeasureValue], list[Line]]:
-    """Gives the one line of `air` of a value of the measure: fields of one reading's values merge there."""
+def value_lines(measure: Measure) -> Callable[..., list[Line]]:
+    """Gives the one line of `air` of a value of the measure: fields of one reading's values merge there.
+
+    So the position need not be written again with each of them: `placed` has hashes of the series and time of
+    those that were, and takes this one in.
+    """
     field, flags_field = f" {measure.field}=", f",{measure.flags_field}="
 
-    def lines(value: MeasureValue) -> list[Line]:
-        number = value.value
+    def lines(value: MeasureValue, placed: set[int] | None = None) -> list[Line]:
+        number, at_s = value.value, value.observed_at_s
         if not math.isfinite(number):
             raise BadInputError(Reason.NOT_A_NUMBER, str(number))
-        key, position = _sensor_texts(
+        series, position = _sensor_texts(
             value.sensor_id, value.sensor_type, value.country, value.city,
             value.lat, value.lon, value.indoor,
         )  # fmt: skip
-        return [(key, f"{key}{field}{number!r}{flags_field}{value.flags}i{position} {value.observed_at_s}")]
+        if placed is not None:
+            reading = hash((series, at_s))
+            if reading in placed:
+                position = ""
+            placed.add(reading)
+        return [(series, f"{series}{field}{number!r}{flags_field}{value.flags}i{position} {at_s}")]
 
     return lines
 
@@ -235,7 +244,8 @@ def _sensor_texts(
         position = f",lat={field_text(FieldType.FLOAT, lat)},lon={field_text(FieldType.FLOAT, lon)}"
     if indoor is not None:
         position += f",indoor={indoor}i"
-    return sensor_key(AIR, sensor_id, sensor_type, country, city), position
+    tags = {"city": city, "country": country, "sensor_id": sensor_id, "sensor_type": sensor_type}
+    return series_key(AIR, tags), position
 
 
 def _measure(name: str) -> Measure:

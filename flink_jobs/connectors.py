@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from contracts.topics import READINGS_ARCHIVE, READINGS_RAW, Topic
+from flink_jobs.kafka_properties import kafka_properties
+from runtime.kafka_security import OPEN, KafkaSecurity
 
 BOTH_DOORS = (READINGS_RAW.name, READINGS_ARCHIVE.name)
 LIVE_DOOR, ARCHIVE_DOOR = (READINGS_RAW.name,), (READINGS_ARCHIVE.name,)
@@ -73,6 +75,7 @@ class KafkaConnectors:
     is_bounded: bool = False
     starts_at_s: int | None = None
     version: int | None = None
+    security: KafkaSecurity = OPEN
 
     @property
     def reading_groups(self) -> tuple[str, ...]:
@@ -108,7 +111,7 @@ class KafkaConnectors:
         options = {
             "connector": "kafka",
             "topic": ";".join(self.name_of(topic) for topic in topics),
-            "properties.bootstrap.servers": self.bootstrap_servers,
+            **kafka_properties(self.bootstrap_servers, self.security),
             **({"key.format": "raw", "key.fields": key} if key else {}),
             "value.format": "json",
             "value.fields-include": "EXCEPT_KEY",
@@ -138,7 +141,7 @@ class KafkaConnectors:
         return {
             "connector": "kafka",
             "topic": ";".join(topics),
-            "properties.bootstrap.servers": self.bootstrap_servers,
+            **kafka_properties(self.bootstrap_servers, self.security),
             "properties.group.id": group_id,
             **self._extent(),
         }

@@ -47,6 +47,7 @@ def continuous_connectors(job: Job, settings: JobSettings, generation: Generatio
         history_topics=ARCHIVE_DOOR if job is Job.ALL else (),
         exactly_once=settings.exactly_once,
         starts_at_s=generation.starts_at_s,
+        security=settings.kafka_security,
     )
 
 

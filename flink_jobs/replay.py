@@ -67,6 +67,7 @@ def _statements(replay: Replay, settings: Settings, te: "TableEnvironment") -> "
         topics=(DOORS[replay.door].name,),
         is_bounded=True,
         version=replay.version,
+        security=settings.kafka_security,
     )
     # A window that is read in part would overwrite a whole one.
     period = replay.period if replay.job is Job.SPLIT else replay.period.in_whole_days()

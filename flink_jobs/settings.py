@@ -7,10 +7,10 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from flink_jobs.sql.timing import Timing
-from runtime.settings import RoomSettings
+from runtime.kafka_security import KafkaSecuritySettings
 
 
-class JobSettings(RoomSettings):
+class JobSettings(KafkaSecuritySettings):
     """What a job does; read once, at start, from FLINK_JOBS_* environment variables."""
 
     model_config = SettingsConfigDict(env_prefix="FLINK_JOBS_")

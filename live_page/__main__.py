@@ -36,11 +36,13 @@ def main() -> int:
     configure_logs("live_page", level=settings.log_level)
     stopping = stop_on_signals()
     try:
-        return _serve(
-            settings,
-            InfluxReader(url=settings.influx_url, token=token, token_now=lambda: _token_now(settings)),
-            stopping,
+        influx = InfluxReader(
+            url=settings.influx_url,
+            token=token,
+            token_now=lambda: _token_now(settings),
+            ca_file=settings.influx_ca_file,
         )
+        return _serve(settings, influx, stopping)
     except UnavailableError as error:
         log.error("live_page_gave_up", error=str(error))  # noqa: TRY400 - the message says it all
         return UNAVAILABLE_EXIT_CODE

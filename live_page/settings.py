@@ -5,10 +5,11 @@ from pathlib import Path
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from runtime.settings import RoomSettings, SettingsError, environment_name
+from runtime.influx_access import InfluxAccessSettings
+from runtime.settings import SettingsError, environment_name
 
 
-class Settings(RoomSettings):
+class Settings(InfluxAccessSettings):
     """Read once, at start, from LIVE_PAGE_* environment variables."""
 
     model_config = SettingsConfigDict(env_prefix="LIVE_PAGE_")

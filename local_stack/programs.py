@@ -165,6 +165,7 @@ def _flink(installed: Installed, settings: Settings) -> Program:
         name="flink",
         command=[sys.executable, "-m", "flink_jobs", Job.ALL],
         environment={
+            **environment_of_room("FLINK_JOBS_"),
             **flink_environment(installed, settings),
             "FLINK_JOBS_REST_PORT": str(settings.flink_rest_port),
             "FLINK_JOBS_METRICS_PORT": str(settings.flink_metrics_port),

@@ -7,8 +7,9 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from runtime.influx_access import InfluxAccessSettings
+from runtime.kafka_security import KafkaSecuritySettings
 from runtime.proxies import spare_loopback
-from runtime.settings import RoomSettings
 
 LOOPBACK = "127.0.0.1"
 CHAMPIONS = Path(__file__).parents[1] / "model_training" / "champions"
@@ -46,7 +47,7 @@ def environment_of_room(prefix: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith(prefix)}
 
 
-class Settings(RoomSettings):
+class Settings(KafkaSecuritySettings, InfluxAccessSettings):
     """Read once, at start, from LOCAL_STACK_* environment variables."""
 
     model_config = SettingsConfigDict(env_prefix="LOCAL_STACK_")
@@ -86,6 +87,10 @@ class Settings(RoomSettings):
         default=None, description="a running Kafka to use; none is started then"
     )
     redis_url: str | None = Field(default=None, description="a running Redis to use; none is started then")
+    redis_password_file: Path | None = Field(default=None, description="file with the password at that Redis")
+    redis_ca_file: Path | None = Field(
+        default=None, description="PEM file of the CA of its certificate; the system's CAs if not set"
+    )
     influx_url: str | None = Field(
         default=None, description="a running InfluxDB 2 to use; none is started then"
     )
@@ -124,6 +129,11 @@ class Settings(RoomSettings):
         if self.influx_url is not None and self.influx_operator_token_file is None:
             raise ValueError("LOCAL_STACK_INFLUX_URL needs LOCAL_STACK_INFLUX_OPERATOR_TOKEN_FILE beside it")
         return self
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether all servers are somebody else's: a cluster, or compose."""
+        return None not in {self.kafka_bootstrap_servers, self.redis_url, self.influx_url}
 
     @property
     def kafka_address(self) -> str:

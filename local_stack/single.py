@@ -29,8 +29,16 @@ STOP_LIMIT_S = 20.0
 class Server:
     """A server as a child process; it can be killed and started again on the same port and data."""
 
-    def __init__(self, command: list[str], *, log: Path, require: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        *,
+        log: Path,
+        require: Callable[[], None],
+        start_limit_s: float = START_LIMIT_S,
+    ) -> None:
         self._command, self._log, self._require = command, log, require
+        self._start_limit_s = start_limit_s
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -39,7 +47,9 @@ class Server:
             process = subprocess.Popen(self._command, stdout=output, stderr=output, start_new_session=True)
         self._process = process
         try:
-            wait_until_ready(self._require, is_running=lambda: process.poll() is None, limit_s=START_LIMIT_S)
+            wait_until_ready(
+                self._require, is_running=lambda: process.poll() is None, limit_s=self._start_limit_s
+            )
         except BaseException:
             self.kill()
             raise

@@ -98,7 +98,7 @@ def windows_now(span: Span, *, is_quiet: bool) -> list[Window]:
 
 def letters_listed(choice: Choice, *, limit: int, is_quiet: bool) -> Listed:
     """The chosen dead letters: counted, and the newest of them."""
-    reader = KafkaLogReader(_settings_of_running_stack().kafka_address)
+    reader = _log_reader(_settings_of_running_stack())
     if is_quiet:
         return listed(read_letters(reader), choice, limit=limit)
     with screen.progress_bar("read", unit="letters", least=MANY_LETTERS) as bar:
@@ -107,18 +107,16 @@ def letters_listed(choice: Choice, *, limit: int, is_quiet: bool) -> Listed:
 
 def letter_now(letter_id: str) -> Letter:
     """One dead letter, as it lies in the log."""
-    return letter_of_id(KafkaLogReader(_settings_of_running_stack().kafka_address), letter_id)
+    return letter_of_id(_log_reader(_settings_of_running_stack()), letter_id)
 
 
 def reinject_letters(wanted: Choice | Sequence[str], *, is_dry_run: bool) -> Report:
     """Put refused records through the scraper's door again: the chosen letters, or those of the ids."""
     settings = _settings_of_running_stack()
-    reader = KafkaLogReader(settings.kafka_address)
+    reader = _log_reader(settings)
     with ExitStack() as opened:
         client = opened.enter_context(connections(settings)).redis_client
-        publisher = opened.enter_context(
-            closing(KafkaPublisher(settings.kafka_address, client_id="reinject"))
-        )
+        publisher = opened.enter_context(closing(_publisher(settings, client_id="reinject")))
         if not is_dry_run:
             opened.enter_context(only_one(client))
         bar = opened.enter_context(screen.progress_bar("read", unit="letters", least=MANY_LETTERS))
@@ -297,12 +295,20 @@ def _hanging_after_s(given_s: float | None) -> float:
 
 def _settings_of_running_stack() -> Settings:
     settings = read_settings(Settings)
-    if not stack.is_running(settings):
+    if not settings.is_elsewhere and not stack.is_running(settings):
         raise UnavailableError(
             f"no stack of {settings.data_dir} runs. Start it with `luftstrom up`, "
             f"or name the folder of one that runs in {environment_name(Settings, 'data_dir')}."
         )
     return settings
+
+
+def _log_reader(settings: Settings) -> KafkaLogReader:
+    return KafkaLogReader(settings.kafka_address, security=settings.kafka_security)
+
+
+def _publisher(settings: Settings, *, client_id: str) -> KafkaPublisher:
+    return KafkaPublisher(settings.kafka_address, client_id=client_id, security=settings.kafka_security)
 
 
 def _feed_now(settings: Settings) -> bytes:

@@ -11,6 +11,7 @@ from contracts.errors import UnavailableError
 from local_stack.settings import Settings
 from luftstrom.ledger import Ledger
 from runtime.influx_store import InfluxReader
+from runtime.kafka_security import KafkaSecurity
 from runtime.redis_client import connect_redis
 
 
@@ -19,13 +20,16 @@ class Connections:
     """What the commands ask of a running stack."""
 
     kafka_bootstrap_servers: str
+    kafka_security: KafkaSecurity
     redis_client: redis.Redis
     influx: InfluxReader
 
     @property
     def ledger(self) -> Ledger:
         """The counts of this stack."""
-        return Ledger(self.kafka_bootstrap_servers, self.redis_client, self.influx)
+        return Ledger(
+            self.kafka_bootstrap_servers, self.redis_client, self.influx, security=self.kafka_security
+        )
 
 
 @contextmanager
@@ -35,12 +39,15 @@ def connections(settings: Settings) -> Iterator[Connections]:
     Raises UnavailableError where the stack was never set up.
     """
     token = _reader_token(settings)
-    redis_client = connect_redis(settings.redis_address)
+    redis_client = connect_redis(
+        settings.redis_address, password_file=settings.redis_password_file, ca_file=settings.redis_ca_file
+    )
     try:
         yield Connections(
             kafka_bootstrap_servers=settings.kafka_address,
+            kafka_security=settings.kafka_security,
             redis_client=redis_client,
-            influx=InfluxReader(url=settings.influx_address, token=token),
+            influx=InfluxReader(url=settings.influx_address, token=token, ca_file=settings.influx_ca_file),
         )
     finally:
         redis_client.close()

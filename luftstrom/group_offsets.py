@@ -11,29 +11,49 @@ from kafka.errors import CoordinatorNotAvailableError, KafkaError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from contracts.errors import UnavailableError
+from runtime.kafka_security import OPEN, KafkaSecurity
 from runtime.log_interfaces import Partition
 
 TIMEOUT_MS = 5_000
 COORDINATOR_EVERY_S = 0.2
 
 
-def committed_offsets(bootstrap_servers: str, group: str) -> dict[Partition, int]:
+def committed_offsets(
+    bootstrap_servers: str, group: str, *, security: KafkaSecurity = OPEN
+) -> dict[Partition, int]:
     """The next record of the group by partition; raises UnavailableError where the broker does not answer."""
-    with _asking(bootstrap_servers) as admin:
+    with _asking(bootstrap_servers, security) as admin:
         found = _coordinated(lambda: admin.list_group_offsets(group)[group])
         return {Partition(*each): at.offset for each, at in found.items()}
 
 
-def groups_lag(bootstrap_servers: str, groups: Iterable[str]) -> int | None:
+def groups_lag(
+    bootstrap_servers: str, groups: Iterable[str], *, security: KafkaSecurity = OPEN
+) -> int | None:
     """Records after what the groups committed last of their topics; None where the broker does not answer."""
     try:
-        committed = [at for group in groups for at in committed_offsets(bootstrap_servers, group).items()]
-        with _asking(bootstrap_servers) as admin:
+        committed = [
+            at
+            for group in groups
+            for at in committed_offsets(bootstrap_servers, group, security=security).items()
+        ]
+        with _asking(bootstrap_servers, security) as admin:
             wanted = {TopicPartition(*partition): OffsetSpec.LATEST for partition, _ in committed}
             ends = admin.list_partition_offsets(wanted)
     except UnavailableError:
         return None
     return sum(int(ends[TopicPartition(*partition)].offset - offset) for partition, offset in committed)
+
+
+def newest_records(
+    bootstrap_servers: str, topic: str, *, security: KafkaSecurity = OPEN
+) -> dict[Partition, int]:
+    """The offset of the last record of each partition that has any; raises as `committed_offsets` does."""
+    with _asking(bootstrap_servers, security) as admin:
+        described = admin.describe_topics([topic])
+        partitions = [TopicPartition(topic, each["partition_index"]) for each in described[0]["partitions"]]
+        ends = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
+    return {Partition(*each): at.offset - 1 for each, at in ends.items() if at.offset > 0}
 
 
 def cluster_id(bootstrap_servers: str) -> str:
@@ -69,13 +89,14 @@ _coordinated = tenacity.Retrying(
 
 
 @contextmanager
-def _asking(bootstrap_servers: str) -> Iterator[Any]:
+def _asking(bootstrap_servers: str, security: KafkaSecurity = OPEN) -> Iterator[Any]:
     admin = None
     try:
         admin = KafkaAdminClient(
             bootstrap_servers=bootstrap_servers.split(","),
             bootstrap_timeout_ms=TIMEOUT_MS,
             request_timeout_ms=TIMEOUT_MS,
+            **security.for_kafka_python(),
         )
         yield admin
     except (KafkaError, OSError) as error:

@@ -25,6 +25,7 @@ from luftstrom.windows import (
 )
 from runtime.influx_store import InfluxReader
 from runtime.kafka_reader import KafkaLogReader
+from runtime.kafka_security import OPEN, KafkaSecurity
 from runtime.log_interfaces import Partition, Progress, Record
 from runtime.redis_client import redis_errors
 
@@ -44,6 +45,7 @@ class Ledger:
     redis_client: redis.Redis
     influx: InfluxReader
     collector_group: str = COLLECTOR_GROUP
+    security: KafkaSecurity = OPEN
 
     def reconciliation(self) -> Reconciliation:
         """Both ends as they are now.
@@ -61,8 +63,10 @@ class Ledger:
         The store is read first and the raw log last, so that what arrives meanwhile shows as on the way.
         """
         stored = stored_by_window(self.influx, span)
-        committed = committed_offsets(self.kafka_bootstrap_servers, self.collector_group)
-        reader = KafkaLogReader(self.kafka_bootstrap_servers)
+        committed = committed_offsets(
+            self.kafka_bootstrap_servers, self.collector_group, security=self.security
+        )
+        reader = KafkaLogReader(self.kafka_bootstrap_servers, security=self.security)
 
         def records_of(topics: Iterable[Topic[Any]]) -> Iterator[tuple[Partition, Record]]:
             for topic in topics:
@@ -108,7 +112,7 @@ class Ledger:
 
     def dead_letters(self) -> Iterator[DeadLetter]:
         """Every dead letter there is, committed ones only, each once."""
-        for letter in read_letters(KafkaLogReader(self.kafka_bootstrap_servers)):
+        for letter in read_letters(KafkaLogReader(self.kafka_bootstrap_servers, security=self.security)):
             yield letter.content
 
 

@@ -19,11 +19,11 @@ from flink_jobs.settings import Settings as FlinkSettings
 from local_stack.install import install
 from local_stack.ports import free_ports
 from local_stack.programs import flink_environment
-from local_stack.provisioning import create_topics
 from local_stack.settings import Settings
 from runtime.logs import configure_logs
 from runtime.settings import read_settings
 from runtime.stopping import stop_on_signals
+from runtime.topic_setup import create_topics
 
 LOOK_EVERY_S = 1.0
 REQUEST_TIMEOUT_MS = 10_000

@@ -8,6 +8,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from contracts.errors import UnavailableError
 from runtime.kafka_log import require_reachable
+from runtime.kafka_security import OPEN, KafkaSecurity
 from runtime.log_interfaces import Partition, Records
 
 log = logging.getLogger(__name__)
@@ -16,10 +17,11 @@ SESSION_TIMEOUT_MS = 9_000
 REQUEST_TIMEOUT_MS = 3_000
 COMMIT_TIMEOUT_S = 2.0  # stopping takes at most 10 s in all
 RECONNECT_CAP_MS = 2_000
-# What is fetched ahead of `poll`; librdkafka would take 64 MiB.
+# What is fetched ahead of `poll`; librdkafka would take 64 MiB. A fetch comes on top, several times as large
+# once it is unpacked.
 PREFETCHED_KIB = 8 * 1024
 PREFETCHED_RECORDS = 20_000
-FETCH_BYTES = 8 * 1024 * 1024
+FETCH_BYTES = 1024 * 1024
 METADATA_TIMEOUT_S = 3.0
 LAG_TIMEOUT_S = 1.0
 # A question to the broker waits behind a fetch that waits for records.
@@ -41,6 +43,7 @@ class ConfluentRecordSource:
         group_id: str,
         client_id: str,
         member_id: str | None = None,
+        security: KafkaSecurity = OPEN,
     ) -> None:
         require_reachable(bootstrap_servers)
         self._position: dict[Partition, int] = {}
@@ -65,11 +68,12 @@ class ConfluentRecordSource:
                 "queued.min.messages": PREFETCHED_RECORDS,
                 "fetch.wait.max.ms": FETCH_WAIT_MS,
                 "fetch.max.bytes": FETCH_BYTES,
-                "fetch.message.max.bytes": FETCH_BYTES // 8,
+                "fetch.message.max.bytes": FETCH_BYTES // 4,
                 # Tells where a partition ends behind marks of transactions, which are no records.
                 "enable.partition.eof": True,
                 "allow.auto.create.topics": False,
                 "log_level": 3,
+                **security.for_librdkafka(),
             },
             logger=log,
         )

@@ -3,6 +3,7 @@
 import gzip
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -12,6 +13,7 @@ from influxdb_client import InfluxDBClient, WriteService
 from influxdb_client.rest import ApiException
 
 from contracts.errors import UnavailableError
+from runtime.influx_access import verified_by
 from runtime.store_interface import WriteRefusedError
 
 WRITE_TIMEOUT_MS = 30_000
@@ -42,10 +44,24 @@ class InfluxPointStore:
     """
 
     def __init__(
-        self, *, url: str, org: str, bucket: str, token: str, token_now: Callable[[], str] | None = None
+        self,
+        *,
+        url: str,
+        org: str,
+        bucket: str,
+        token: str,
+        token_now: Callable[[], str] | None = None,
+        ca_file: Path | None = None,
     ) -> None:
         self._token, self._token_now = token, token_now or (lambda: token)
-        self._client = InfluxDBClient(url=url, token=token, org=org, timeout=WRITE_TIMEOUT_MS, retries=False)
+        self._client = InfluxDBClient(
+            url=url,
+            token=token,
+            org=org,
+            timeout=WRITE_TIMEOUT_MS,
+            retries=False,
+            ssl_ca_cert=None if ca_file is None else str(ca_file),
+        )
         self._service = WriteService(self._client.api_client)
         self._url, self._org, self._bucket = url, org, bucket
 
@@ -96,8 +112,15 @@ class InfluxReader:
     `token_now` is asked for the token again where InfluxDB does not know the one that we hold (401).
     """
 
-    def __init__(self, *, url: str, token: str, token_now: Callable[[], str] | None = None) -> None:
-        self._url, self._token_now = url, token_now or (lambda: token)
+    def __init__(
+        self,
+        *,
+        url: str,
+        token: str,
+        token_now: Callable[[], str] | None = None,
+        ca_file: Path | None = None,
+    ) -> None:
+        self._url, self._token_now, self._ca_file = url, token_now or (lambda: token), ca_file
         self._session = requests.Session()
         self._session.headers["Authorization"] = f"Token {token}"
 
@@ -149,6 +172,7 @@ class InfluxReader:
                 params={"db": bucket, "q": influxql, "epoch": "s", **more},
                 timeout=QUERY_TIMEOUT_S,
                 stream=bool(more),
+                verify=verified_by(self._ca_file),
             )
         except requests.RequestException as error:
             raise UnavailableError(f"no answer from InfluxDB at {self._url}: {error}") from error

@@ -10,6 +10,7 @@ from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from contracts.errors import UnavailableError
+from runtime.kafka_security import OPEN, KafkaSecurity
 from runtime.log_interfaces import Partition, Records
 
 log = structlog.get_logger()
@@ -37,8 +38,8 @@ class KafkaPublisher:
     After a failure it takes a new producer: an idempotent one may never write again after a refusal.
     """
 
-    def __init__(self, bootstrap_servers: str, *, client_id: str) -> None:
-        self._bootstrap_servers, self._client_id = bootstrap_servers, client_id
+    def __init__(self, bootstrap_servers: str, *, client_id: str, security: KafkaSecurity = OPEN) -> None:
+        self._bootstrap_servers, self._client_id, self._security = bootstrap_servers, client_id, security
         # The delivery reports since the last flush, and the bytes of what they are about.
         self._reports: list[Any] = []
         self._unflushed_bytes = 0
@@ -102,6 +103,7 @@ class KafkaPublisher:
                 reconnect_backoff_max_ms=RECONNECT_CAP_MS,
                 bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
                 allow_auto_create_topics=False,
+                **self._security.for_kafka_python(),
             ),
             self._bootstrap_servers,
         )
@@ -122,6 +124,7 @@ class KafkaRecordSource:
         group_id: str,
         client_id: str,
         member_id: str | None = None,
+        security: KafkaSecurity = OPEN,
     ) -> None:
         self._consumer = _connected(
             lambda: _subscribed(
@@ -140,6 +143,7 @@ class KafkaRecordSource:
                     reconnect_backoff_max_ms=RECONNECT_CAP_MS,
                     bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
                     allow_auto_create_topics=False,
+                    **security.for_kafka_python(),
                 ),
                 topics,
             ),

@@ -10,6 +10,7 @@ from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
 from contracts.errors import UnavailableError
+from runtime.kafka_security import OPEN, KafkaSecurity
 from runtime.log_interfaces import Partition, Progress, Record
 
 BOOTSTRAP_TIMEOUT_MS = 5_000
@@ -23,8 +24,8 @@ SILENCE_LIMIT_S = 60.0
 class KafkaLogReader:
     """A LogReader; each call has a connection of its own."""
 
-    def __init__(self, bootstrap_servers: str) -> None:
-        self._bootstrap_servers = bootstrap_servers
+    def __init__(self, bootstrap_servers: str, *, security: KafkaSecurity = OPEN) -> None:
+        self._bootstrap_servers, self._security = bootstrap_servers, security
 
     def records(
         self, topic: str, *, since_ms: int | None = None, on_progress: Progress | None = None
@@ -61,6 +62,7 @@ class KafkaLogReader:
                 max_poll_records=POLLED_RECORDS_MAX,
                 fetch_max_bytes=FETCH_BYTES,
                 allow_auto_create_topics=False,
+                **self._security.for_kafka_python(),
             )
             try:
                 yield consumer

@@ -61,7 +61,9 @@ def main() -> None:
             stack.callback(push_metrics, url, registry, instance=instance)
         try:
             if settings.metrics_port is not None:
-                stack.enter_context(serving_health(health, registry, port=settings.metrics_port))
+                stack.enter_context(
+                    serving_health(health, registry, port=settings.metrics_port, host=settings.metrics_host)
+                )
             limit_s = None if is_endless else ONE_SHOT_KAFKA_WAIT_S_MAX
             poller = _poller(settings, metrics, stopping, stack, kafka_limit_s=limit_s)
         except UnavailableError as error:  # the port is taken, or no Kafka before the limit or the stop
@@ -93,7 +95,9 @@ def _poller(
     kafka_limit_s: float | None,
 ) -> Poller:
     publisher = retry_unavailable(
-        lambda: KafkaPublisher(settings.kafka_bootstrap_servers, client_id="scraper"),
+        lambda: KafkaPublisher(
+            settings.kafka_bootstrap_servers, client_id="scraper", security=settings.kafka_security
+        ),
         what="kafka",
         stopping=stopping,
         limit_s=kafka_limit_s,
@@ -102,7 +106,9 @@ def _poller(
     origins = (None, *settings.fallback_urls)
     source = FallbackSource([SensorCommunitySource(settings, origin=each) for each in origins], metrics)
     stack.callback(source.close)
-    client = connect_redis(settings.redis_url)
+    client = connect_redis(
+        settings.redis_url, password_file=settings.redis_password_file, ca_file=settings.redis_ca_file
+    )
     stack.callback(client.close)
     return Poller(
         source,

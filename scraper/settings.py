@@ -2,13 +2,14 @@
 
 import socket
 from importlib.metadata import version
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urljoin, urlsplit
 
 from pydantic import Field, HttpUrl, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from runtime.settings import RoomSettings
+from runtime.kafka_security import KafkaSecuritySettings
 from scraper.selection import Box, Circle, Selection, box_of, circle_of, listed
 
 LIVE_URL = "https://data.sensor.community/static/v1/data.json"
@@ -24,13 +25,19 @@ MIB = 1024 * 1024
 INDOOR = {"both": None, "only": True, "never": False}
 
 
-class Settings(RoomSettings):
+class Settings(KafkaSecuritySettings):
     """Read once, at start, from SCRAPER_* environment variables."""
 
     model_config = SettingsConfigDict(env_prefix="SCRAPER_")
 
     kafka_bootstrap_servers: str = Field(description="host:port of one or more brokers, with commas between")
-    redis_url: str = Field(description="where the published ids are kept, redis://host:port/0")
+    redis_url: str = Field(
+        description="where the published ids are kept, redis://host:port/0; rediss:// for TLS"
+    )
+    redis_password_file: Path | None = Field(default=None, description="file with the password at Redis")
+    redis_ca_file: Path | None = Field(
+        default=None, description="PEM file of the CA of Redis' certificate; the system's CAs if not set"
+    )
     source_url: str = Field(default=LIVE_URL, description="the feed to read")
     fallback: str = Field(
         default="",
@@ -86,6 +93,7 @@ class Settings(RoomSettings):
         description="Pushgateway that gets the metrics of a single poll, http://host:9091; none if not set",
     )
     metrics_port: int | None = Field(default=None, description="port of health and metrics; none if not set")
+    metrics_host: str = Field(default="127.0.0.1", description="address that the metrics port is bound to")
 
     @property
     def is_live(self) -> bool:

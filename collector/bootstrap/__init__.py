@@ -1,6 +1,7 @@
 """Makes InfluxDB ready: organisation, buckets, retention, DBRP mappings, scoped tokens. Safe to run again."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from collector.bootstrap.buckets import ensure_buckets, ensure_mappings, organisation_id
 from collector.bootstrap.secret_files import (
@@ -37,26 +38,33 @@ def bootstrap(
     tokens: TokenStore,
     tell: Tell = lambda _line: None,
     buckets: Sequence[Bucket] = BUCKETS,
+    ca_file: Path | None = None,
 ) -> None:
     """Set InfluxDB up with our own operator token, and store the scoped tokens the moment they are made.
 
     What is changed of something that was there is told.
     Raises UnavailableError where InfluxDB does not answer or refuses.
     """
-    influx = InfluxApi(url, operator_token)
+    influx = InfluxApi(url, operator_token, ca_file=ca_file)
     org_id, bucket_ids = _places(influx, org, operator_token, buckets, tell)
     ensure_tokens(influx, org_id, bucket_ids, tokens)
 
 
 def rotate_tokens(
-    names: Sequence[str], *, url: str, org: str, operator_token: str, tokens: TokenStore
+    names: Sequence[str],
+    *,
+    url: str,
+    org: str,
+    operator_token: str,
+    tokens: TokenStore,
+    ca_file: Path | None = None,
 ) -> list[str]:
     """Give each named scope a new token and end its older ones, all scopes where none is named; their names.
 
     Raises BadInputError on an unknown name, before anything is done.
     """
     scopes = scopes_named(names)
-    influx = InfluxApi(url, operator_token)
+    influx = InfluxApi(url, operator_token, ca_file=ca_file)
     org_id, bucket_ids = _places(influx, org, operator_token, BUCKETS, lambda _line: None)
     rotate(influx, org_id, bucket_ids, scopes, tokens)
     return [scope.name for scope in scopes]

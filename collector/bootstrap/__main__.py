@@ -3,6 +3,7 @@
 import argparse
 import sys
 import threading
+from pathlib import Path
 
 import requests
 import structlog
@@ -12,10 +13,13 @@ from collector.bootstrap.kubernetes_secret import KubernetesSecret
 from collector.bootstrap.settings import BootstrapSettings, read_operator_token
 from collector.bootstrap.tokens import SCOPES, TokenStore
 from contracts.errors import BadInputError, UnavailableError
+from contracts.topics import TOPICS
+from runtime.influx_access import verified_by
 from runtime.logs import configure_logs
 from runtime.retry import retry_unavailable
 from runtime.settings import SettingsError, environment_name, exit_on_bad_settings, read_settings
 from runtime.stopping import stop_on_signals
+from runtime.topic_setup import create_topics
 
 log = structlog.get_logger()
 
@@ -43,18 +47,34 @@ def _run(
 ) -> None:
     tokens = _tokens(settings)
     retry_unavailable(
-        lambda: _require_health(settings.influx_url),
+        lambda: _require_health(settings.influx_url, settings.influx_ca_file),
         what="waiting for InfluxDB",
         stopping=stopping,
         limit_s=settings.wait_s,
     )
-    url, org = settings.influx_url, settings.influx_org
+    url, org, ca_file = settings.influx_url, settings.influx_org, settings.influx_ca_file
     if rotated is None:
-        bootstrap(url=url, org=org, operator_token=operator_token, tokens=tokens, tell=_tell)
+        _make_topics(settings, stopping)
+        bootstrap(url=url, org=org, operator_token=operator_token, tokens=tokens, tell=_tell, ca_file=ca_file)
         log.info("influxdb_ready", url=url, org=org)
         return
-    names = rotate_tokens(rotated, url=url, org=org, operator_token=operator_token, tokens=tokens)
+    names = rotate_tokens(
+        rotated, url=url, org=org, operator_token=operator_token, tokens=tokens, ca_file=ca_file
+    )
     log.info("tokens_rotated", names=names)
+
+
+def _make_topics(settings: BootstrapSettings, stopping: threading.Event) -> None:
+    servers, security = settings.kafka_bootstrap_servers, settings.kafka_security
+    if servers is None:
+        return
+    retry_unavailable(
+        lambda: create_topics(servers, TOPICS, _tell_topic, security=security),
+        what="making topics",
+        stopping=stopping,
+        limit_s=settings.wait_s,
+    )
+    log.info("topics_ready", topics=len(TOPICS))
 
 
 def _tokens(settings: BootstrapSettings) -> TokenStore:
@@ -67,9 +87,9 @@ def _tokens(settings: BootstrapSettings) -> TokenStore:
     )
 
 
-def _require_health(url: str) -> None:
+def _require_health(url: str, ca_file: Path | None) -> None:
     try:
-        answer = requests.get(f"{url}/health", timeout=HEALTH_TIMEOUT_S)
+        answer = requests.get(f"{url}/health", timeout=HEALTH_TIMEOUT_S, verify=verified_by(ca_file))
     except requests.RequestException as error:
         raise UnavailableError(f"no InfluxDB at {url}: {error}") from error
     if not answer.ok:
@@ -80,6 +100,10 @@ def _tell(line: str) -> None:
     log.info("influxdb_changed", change=line)
 
 
+def _tell_topic(line: str) -> None:
+    log.warning("topic_differs", difference=line)
+
+
 def _parser() -> argparse.ArgumentParser:
     settings = "\n".join(
         f"  {environment_name(BootstrapSettings, name)}: {field.description}"
@@ -88,7 +112,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m collector.bootstrap",
         description="Make InfluxDB ready: organisation, buckets with their retention, DBRP mappings for "
-        "InfluxQL, scoped tokens. Safe to run again; it changes only what is missing or differs.",
+        "InfluxQL, scoped tokens; and the topics, where a Kafka is named. Safe to run again; it changes "
+        "only what is missing or differs.",
         epilog=f"settings, from the environment:\n{settings}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -7,10 +7,12 @@ from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from contracts.stored import ORG
-from runtime.settings import RoomSettings, SettingsError, environment_name
+from runtime.influx_access import InfluxAccessSettings
+from runtime.kafka_security import KafkaSecuritySettings
+from runtime.settings import SettingsError, environment_name
 
 
-class BootstrapSettings(RoomSettings):
+class BootstrapSettings(KafkaSecuritySettings, InfluxAccessSettings):
     """Read once, at start, from BOOTSTRAP_* environment variables."""
 
     model_config = SettingsConfigDict(env_prefix="BOOTSTRAP_")
@@ -35,7 +37,10 @@ class BootstrapSettings(RoomSettings):
         description="folder with the pod's own token, namespace and ca.crt",
     )
     influx_org: str = Field(default=ORG, description="organisation in InfluxDB")
-    wait_s: float = Field(default=120.0, ge=0.0, description="seconds to wait for InfluxDB to answer")
+    wait_s: float = Field(default=120.0, ge=0.0, description="seconds to wait for each server to answer")
+    kafka_bootstrap_servers: str | None = Field(
+        default=None, description="Kafka's addresses, to make the topics too; none are made if not set"
+    )
 
     @model_validator(mode="after")
     def _has_one_place_for_tokens(self) -> Self:

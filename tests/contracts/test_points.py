@@ -103,6 +103,17 @@ def test_a_value_has_sorted_tags_typed_fields_and_seconds():
     )
 
 
+def test_the_position_of_a_reading_is_written_with_its_first_value_alone():
+    placed = set()
+    texts = [
+        PM10.lines(a_value(observed_at_s=at_s, lat=57.13, lon=-2.1, indoor=0), placed)[0][1]
+        for at_s in (1557649203, 1557649203, 1557649353)
+    ]
+
+    assert ["lat=57.13,lon=-2.1,indoor=0i" in text for text in texts] == [True, False, True]
+    assert texts[1] == "air,sensor_id=71,sensor_type=SDS011 pm10_ug_m3=12.4,pm10_flags=0i 1557649203"
+
+
 def test_what_is_unknown_is_left_out():
     assert line_of(a_value(sensor_type=None, city=" ")) == (
         "air,sensor_id=71 pm10_ug_m3=12.4,pm10_flags=0i 1557649203"

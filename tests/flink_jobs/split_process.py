@@ -41,8 +41,8 @@ def wait_until(condition, *, limit_s, what):
     return result
 
 
-def create_topics(bootstrap_servers):
-    admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers)
+def create_topics(bootstrap_servers, **client):
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers, **client)
     there = set(admin.list_topics())
     missing = [
         NewTopic(topic.name, topic.partitions, 1, topic_configs=topic.config)
@@ -70,6 +70,7 @@ class JobProcess:
         prefix,
         job="split",
         checkpoint_interval_s=1,
+        environment=(),
     ):
         self._job = job
         self.state_dir = state_dir
@@ -85,6 +86,7 @@ class JobProcess:
             "FLINK_JOBS_CHECKPOINT_INTERVAL_S": str(checkpoint_interval_s),
             "FLINK_JOBS_HEAP_MB": "512",
             "FLINK_JOBS_PREFIX": prefix,
+            **dict(environment),
         }
         self._process = None
 

@@ -79,6 +79,7 @@ def running_cluster(folder):
     tokens = _credentials(folder)
     url = f"https://{HOST}:{ports['api']}"
     session = requests.Session()
+    session.trust_env = False  # a bundle or proxy of the environment is not of this cluster
     session.headers["Authorization"] = f"Bearer {tokens[ADMIN]}"
     session.verify = str(folder / "certificates" / "apiserver.crt")
     for user, token in tokens.items():
@@ -171,7 +172,7 @@ def _controllers(folder, ports):
         f"--service-account-private-key-file={folder / 'accounts.key'}",
         # Our nodes have no kubelet that would say that they live.
         "--controllers=*,-node-lifecycle-controller,-taint-eviction-controller",
-        "--concurrent-gc-syncs=5",
+        "--use-service-account-credentials",
     ]  # fmt: skip
 
 

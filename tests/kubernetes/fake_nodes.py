@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from contracts.errors import UnavailableError
 
-PAUSE_S = 0.2
+PAUSE_S = 0.4
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
 STORAGE_CLASS = "local-path"
 

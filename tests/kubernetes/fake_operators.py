@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contracts.errors import UnavailableError
 from tests.kubernetes.rendering import flink_pod_spec
 
-PAUSE_S = 0.3
+PAUSE_S = 0.5
 STRIMZI, FLINK = "/apis/kafka.strimzi.io/v1", "/apis/flink.apache.org/v1beta1"
 SAVEPOINT = "s3://flink/all/savepoints/savepoint-1"
 MERGE = "application/merge-patch+json"

@@ -290,7 +290,7 @@ def test_dashboards_are_found_by_grafanas_sidecar_and_rules_by_prometheus(tmp_pa
 
     assert found["metadata"]["labels"]["grafana_dashboard"] == "1"
     assert found["data"] == {"sensor_detail.json": '{"title": "{{sensor}}"}'}
-    assert of_kind(documents, "PrometheusRule")["luftstrom-it"]["spec"] == rules
+    assert of_kind(documents, "PrometheusRule")["luftstrom-rules-it"]["spec"] == rules
 
 
 @pytest.mark.parametrize("path", sorted((CHART / "files" / "tests").glob("*.py")), ids=lambda path: path.stem)

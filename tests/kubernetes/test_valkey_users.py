@@ -1,7 +1,10 @@
 """The chart's users of Valkey, on a real one: the nameless may only ping, the scraper finds what it needs."""
 
+import itertools
+import socket
 import uuid
 
+import psutil
 import pytest
 import redis
 from prometheus_client import CollectorRegistry
@@ -97,3 +100,20 @@ def test_the_scraper_may_not_change_the_server_or_wipe_it(scraper):
     ):  # fmt: skip
         with pytest.raises(redis.exceptions.NoPermissionError):
             refused()
+
+
+def test_users_come_in_from_another_address_too(guarded, other_address):
+    port, password = guarded
+    with connect_redis(f"redis://scraper:{password}@{other_address}:{port}/0") as client:
+        assert client.set("from-another", 1)
+
+
+@pytest.fixture
+def other_address():
+    """An address of this machine that is not of its loopback range, as that of another pod."""
+    interfaces = itertools.chain(*psutil.net_if_addrs().values())
+    addresses = {each.address for each in interfaces if each.family == socket.AF_INET}
+    others = sorted(address for address in addresses if not address.startswith("127."))
+    if not others:
+        pytest.skip("this machine has no address beside its loopback")
+    return others[0]

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter
 from contracts.errors import UnavailableError
 from runtime.clock import SettableClock
 from runtime.health import Health, serving_health
+from runtime.health_check import unwell_because
 
 
 @pytest.fixture
@@ -94,3 +95,14 @@ def test_a_taken_port_is_named(url, health, registry):
 
     with pytest.raises(UnavailableError, match=str(port)), serving_health(health, registry, port=port):
         pass
+
+
+def test_a_containers_check_tells_why_a_process_is_not_well(health, registry):
+    with serving_health(health, registry, port=0) as port:
+        health.unready("InfluxDB refuses the token")
+        assert "InfluxDB refuses the token" in unwell_because(port, "/readyz")
+
+        health.ready()
+        assert unwell_because(port, "/readyz") is None
+
+    assert "no answer" in unwell_because(port, "/readyz")

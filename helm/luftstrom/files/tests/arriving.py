@@ -7,7 +7,7 @@ import time
 import urllib.request
 
 LIMIT_S = float(os.environ.get("ARRIVING_LIMIT_S", "300"))
-PAUSE_S = 5
+PAUSE_S = 2
 
 
 def main():

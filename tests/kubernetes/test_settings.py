@@ -1,0 +1,105 @@
+"""The environment that the chart gives a room is one that the room accepts, name by name."""
+
+import pytest
+
+from app_predict.settings import Settings as PredictorSettings
+from collector.bootstrap.settings import BootstrapSettings
+from collector.settings import Settings as CollectorSettings
+from flink_jobs.environment import flink_configuration
+from flink_jobs.settings import JobSettings
+from flink_jobs.settings import Settings as FlinkSettings
+from live_page.settings import Settings as LivePageSettings
+from runtime.settings import environment_name, read_settings
+from scraper.settings import Settings as ScraperSettings
+from tests.kubernetes.rendering import PROFILES, of_kind, pod_specs, rendered
+
+pytestmark = pytest.mark.kubernetes
+
+SETTINGS_BY_PREFIX = {
+    "SCRAPER_": ScraperSettings,
+    "COLLECTOR_": CollectorSettings,
+    "APP_PREDICT_": PredictorSettings,
+    "LIVE_PAGE_": LivePageSettings,
+    "FLINK_JOBS_": JobSettings,
+    "BOOTSTRAP_": BootstrapSettings,
+}
+# What is not a setting of ours.
+OF_OTHERS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "S3_BUCKET", "GOGC", "HOME"}
+# Given by the image itself, with the champions that came with it.
+OF_THE_IMAGE = {"APP_PREDICT_REGISTRY_DIR": "/champions"}
+OF_THE_TESTS = ("READY_", "ARRIVING_")
+
+
+def environments(documents):
+    for name, _, spec in pod_specs(documents):
+        for container in spec["containers"]:
+            given = {each["name"]: each.get("value", "") for each in container.get("env", [])}
+            ours = {key: value for key, value in given.items() if key not in OF_OTHERS}
+            if ours and not next(iter(ours)).startswith(OF_THE_TESTS):
+                yield name, ours, container, spec
+
+
+def settings_of(environment):
+    first = next(iter(environment))
+    return next(each for prefix, each in SETTINGS_BY_PREFIX.items() if first.startswith(prefix))
+
+
+def given_rooms(documents):
+    return {settings_of(environment) for _, environment, _, _ in environments(documents)}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_name_is_a_setting_of_the_room(profile):
+    for name, environment, _, _ in environments(rendered(profile)):
+        settings = settings_of(environment)
+        known = {environment_name(settings, field) for field in settings.model_fields}
+        assert set(environment) <= known, name
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_room_is_there_and_accepts_what_it_is_given(profile, monkeypatch):
+    assert given_rooms(rendered(profile)) == set(SETTINGS_BY_PREFIX.values())
+    for _, environment, _, _ in environments(rendered(profile)):
+        with monkeypatch.context() as patch:
+            for key, value in (OF_THE_IMAGE | environment).items():
+                patch.setenv(key, value)
+            read_settings(settings_of(environment))
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_file_that_a_room_is_told_of_is_mounted(profile):
+    for name, environment, container, spec in environments(rendered(profile)):
+        mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+        items = {
+            volume["name"]: {item["path"] for item in volume["secret"]["items"]}
+            for volume in spec["volumes"]
+            if "items" in volume.get("secret", {})
+        }
+        for key, value in environment.items():
+            if key.endswith("_FILE"):
+                folder, _, file = value.rpartition("/")
+                assert file in items[mounts[folder]], f"{name}: {key}"
+
+
+def test_a_setting_beside_the_charts_own_is_handed_on():
+    documents = rendered("default", "collector.settings.COLLECTOR_BATCH_LINES=77")
+    environment = next(each for _, each, _, _ in environments(documents) if "COLLECTOR_BATCH_LINES" in each)
+
+    assert environment["COLLECTOR_BATCH_LINES"] == "77"
+
+
+def test_checkpoints_and_restarts_are_those_of_one_machine(tmp_path):
+    settings = FlinkSettings(
+        kafka_bootstrap_servers="x:1", state_dir=tmp_path, connector_jars_dir=tmp_path, cache_dir=tmp_path
+    )
+    here = flink_configuration("all", settings, restore_from=None)
+    there = of_kind(rendered("default"), "FlinkDeployment")["luftstrom-all"]["spec"]["flinkConfiguration"]
+    same = {
+        key: value
+        for key, value in here.items()
+        if key.startswith(("execution.checkpointing.", "restart-strategy", "web.", "metrics.reporter"))
+        and not key.endswith((".dir", "-dir", ".interval", ".port"))
+    }
+
+    assert len(same) >= 10
+    assert same == {key: there.get(key) for key in same}
