@@ -13,7 +13,7 @@ from contracts.stored import LIVE_BUCKET
 from contracts.topics import READINGS_ARCHIVE, READINGS_RAW
 from local_stack.single import running_influxd, running_kafka
 from luftstrom.overview import collector_lag
-from runtime.influx_store import InfluxReader
+from runtime.influx_reader import InfluxReader
 from scraper.backfill.archive_csv import archive_id
 from tests.collector.collector_process import CollectorProcess
 from tests.flink_jobs.split_process import JobProcess, create_topics, wait_until
