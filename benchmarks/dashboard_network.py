@@ -14,7 +14,7 @@ from itertools import islice
 from contracts.aggregates import FlaggedSpan, PlaceHour, PlaceRank, Throughput
 from contracts.errors import UnavailableError
 from contracts.flags import Flag
-from contracts.line_protocol import position_text, sensor_key
+from contracts.line_protocol import Line, sensor_key
 from contracts.measures import MEASURE_BY_NAME
 from contracts.points import flagged_span_lines, place_hour_lines, place_rank_lines, throughput_lines
 from contracts.stored import AIR_VALUES, QUANTILE_FIELDS
@@ -51,7 +51,7 @@ class Sensor:
     @property
     def position(self) -> str:
         """The fields of its position."""
-        return position_text(self.lat, self.lon, 0)
+        return f",lat={self.lat!r},lon={self.lon!r},indoor=0i"
 
 
 def sensors(count: int) -> list[Sensor]:
@@ -172,13 +172,13 @@ def _place_hours(network: list[Sensor], from_s: int, until_s: int) -> Iterator[s
             for measure in (*DUST, *CLIMATE):
                 mean = _value(measure, len(city), at_s)
                 is_dust = measure in DUST
-                yield from place_hour_lines(
+                yield from _texts(place_hour_lines(
                     PlaceHour(
                         country=country, city=city, measure=measure, starts_at_s=at_s, sensors=6,
                         mean=mean, median=mean, european_aqi=2 if is_dust else None,
                         nowcast=mean if is_dust else None, us_aqi=50 if is_dust else None,
                     )
-                )  # fmt: skip
+                ))  # fmt: skip
 
 
 def _place_ranks(network: list[Sensor], from_s: int, until_s: int) -> Iterator[str]:
@@ -190,13 +190,13 @@ def _place_ranks(network: list[Sensor], from_s: int, until_s: int) -> Iterator[s
         for at_s in range(from_s, until_s, HOUR_S):
             for rank, sensor in enumerate(of_city[:10], 1):
                 for measure in DUST:
-                    yield from place_rank_lines(
+                    yield from _texts(place_rank_lines(
                         PlaceRank(
                             country=country, city=city, measure=measure, starts_at_s=at_s, is_highest=True,
                             rank=rank, sensor_id=sensor.number, mean=30.0 - rank, sensor_type="SDS011",
                             lat=sensor.lat, lon=sensor.lon,
                         )
-                    )  # fmt: skip
+                    ))  # fmt: skip
 
 
 def _flagged_spans(network: list[Sensor], from_s: int, until_s: int) -> Iterator[str]:
@@ -204,20 +204,26 @@ def _flagged_spans(network: list[Sensor], from_s: int, until_s: int) -> Iterator
     doubts = (Flag.STUCK, Flag.SPIKE, Flag.HIGH_HUMIDITY, Flag.FAR_FROM_NEIGHBOURS)
     for sensor in network[::20]:
         for at_s in range(from_s, until_s, HOUR_S):
-            yield from flagged_span_lines(
+            yield from _texts(flagged_span_lines(
                 FlaggedSpan(
                     sensor_id=sensor.number, measure=sensor.measures[0],
                     starts_at_s=at_s, ends_at_s=at_s + HOUR_S,
                     flags=doubts[sensor.number // 20 % len(doubts)], sensor_type=sensor.sensor_type,
                     country=sensor.country, city=sensor.city,
                 )
-            )  # fmt: skip
+            ))  # fmt: skip
 
 
 def _throughputs(from_s: int, until_s: int) -> Iterator[str]:
     for at_s in range(from_s, until_s, 10):
         for country in range(COUNTRIES):
-            yield from throughput_lines(Throughput(starts_at_s=at_s, readings=30, country=f"C{country:02}"))
+            yield from _texts(
+                throughput_lines(Throughput(starts_at_s=at_s, readings=30, country=f"C{country:02}"))
+            )
+
+
+def _texts(lines: list[Line]) -> list[str]:
+    return [text for _, text in lines]
 
 
 def _value(measure: str, number: int, at_s: int) -> float:

@@ -13,8 +13,8 @@ from dashboards.panels import (
     SECONDS,
     SHARE,
     bars,
+    gauges,
     in_columns,
-    lines,
     linked,
     number,
     numbers,
@@ -51,10 +51,12 @@ def data_quality() -> Dashboard:
             variables.measure(SHOWN_FIRST),
         ],
         [
-            Section("Now", [Line(5, [(_sensors(), 8), (_set_aside(), 8), (_late_count(), 8)])]),
+            Section(
+                "Now", [Line(5, [(_sensors(), 6), (_set_aside(), 6), (_late_count(), 4), (_shares(), 8)])]
+            ),
             Section(
                 "Doubts",
-                [Line(10, [(_shares(), 12), (_doubts(), 12)]), Line(10, [(_faulty(), 12), (_silent(), 12)])],
+                [Line(9, [(_doubts(), 24)]), Line(10, [(_faulty(), 12), (_silent(), 12)])],
             ),
             Section("Set aside and late", [Line(9, [(_letters(), 8), (_refused(), 8), (_late(), 8)])]),
         ],
@@ -98,18 +100,21 @@ def _shares() -> Any:
     queries = [
         influx(
             f'SELECT sum("{measure.field}_flagged") / (sum("{measure.field}_flagged") + sum("{measure.field}_count")) '
-            f'AS "{scales.title_of(measure)}" FROM {HOURS} WHERE {HERE} AND $timeFilter GROUP BY time(1h) fill(none)'
+            f'AS "{scales.title_of(measure)}" FROM {HOURS} WHERE {HERE} AND time > now() - 26h'
         )
         for measure in map(scales.measure, SHOWN)
     ]
-    return lines(
-        "Share of values that are left out of means",
-        "By hour: values with a doubt that is not harmless, of all. PM2.5 stands for dust sensors, temperature for "
-        "climate sensors.",
-        SHARE,
-        *queries,
-        fill=10,
-    ).min(0)
+    return (
+        gauges(
+            "Left out of means, 24 h",
+            "Share of the last day's values that have a doubt which is not harmless. PM2.5 stands for dust sensors, "
+            "temperature for climate sensors.",
+            SHARE,
+            *queries,
+        )
+        .thresholds(scales.steps((None, scales.GREEN), (0.1, scales.YELLOW), (0.3, scales.ORANGE)))
+        .max(1)
+    )
 
 
 def _doubts() -> Any:

@@ -213,20 +213,28 @@ def _place_table(title: str, about: str, query: str, *, is_descending: bool = Tr
 
 
 def _coming() -> Any:
-    ahead = "time >= now() - 1h AND $timeFilter"
-    forecast = (
-        f'SELECT mean("q50") AS "mean" FROM {stored(FORECASTS_NEWEST)} '
-        f"WHERE {ahead} AND {COUNTRY} AND \"measure\" = 'pm25' GROUP BY time(1h), {PLACE} fill(none)"
+    """Each number is a query of its own: InfluxDB is several times slower on several at once."""
+    observed = (
+        f'SELECT median("{PM25.field}_mean") AS "observed" FROM {stored(PLACE_HOURS)} WHERE {COUNTRY} AND $timeFilter '
+        "GROUP BY time(1h) fill(none)"
     )
-    columns = 'percentile("mean", 10) AS "low", median("mean") AS "half", percentile("mean", 90) AS "high"'
-    observed = f'SELECT median("{PM25.field}_mean") AS "observed" FROM {stored(PLACE_HOURS)} WHERE {COUNTRY} AND $timeFilter'
+    ahead = f"{COUNTRY} AND \"measure\" = 'pm25' AND time >= now() - 1h AND $timeFilter GROUP BY time(1h) fill(none)"
+    numbers_of_sensors = (
+        'percentile("q50", 10) AS "low"',
+        'median("q50") AS "half"',
+        'percentile("q50", 90) AS "high"',
+    )
     panel = lines(
-        "PM2.5 of the typical city",
-        "Median of the cities' hours, and of their forecast medians; eight in ten cities are within the band.",
+        "PM2.5 everywhere, and its forecast",
+        "Observed: the middle of the cities' hours. Forecast: the middle of the sensors' medians; eight in ten sensors are "
+        "within the band.",
         scales.unit_of(PM25),
-        influx(f"{observed} GROUP BY time(1h) fill(none)"),
-        influx(f"SELECT {columns} FROM ({forecast}) WHERE $timeFilter GROUP BY time(1h) fill(none)"),
+        influx(observed),
+        *(
+            influx(f"SELECT {each} FROM {stored(FORECASTS_NEWEST)} WHERE {ahead}")
+            for each in numbers_of_sensors
+        ),
     ).min(0)
-    panel = with_band(panel, "low", "high", colour=scales.FORECAST, name="8 in 10 cities")
+    panel = with_band(panel, "low", "high", colour=scales.FORECAST, name="8 in 10 sensors")
     panel = with_line(panel, "half", colour=scales.FORECAST, dash=(8, 6), name="forecast")
     return with_line(panel, "observed", colour=scales.OBSERVED)

@@ -112,7 +112,7 @@ function readable(colour) {
 function drawGauges(entry, body) {
   const series = seriesOf(entry);
   if (!series.length) return nothing(body, entry);
-  const most = Math.max(...series.map(each => lastOf(each.points) ?? 0), 1e-9), box = element("div", "gauges");
+  const most = entry.panel.fieldConfig.defaults.max ?? Math.max(...series.map(each => lastOf(each.points) ?? 0), 1e-9), box = element("div", "gauges");
   for (const each of series) {
     const value = lastOf(each.points), colour = colourOf(each.field.color?.fixedColor ?? thresholdColour(value, each.field));
     box.append(element("div", "gauge", `<span class="label">${escaped(each.label)}</span><span class="track">` +
