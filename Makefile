@@ -6,10 +6,12 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.11 python3; do $$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$p && break; done)
-SOURCES := app_predict collector contracts flink_jobs forecasting live_page local_stack luftstrom model_training runtime scraper tests benchmarks
-NOT_UNIT := integration or flink or end_to_end or ml or kubernetes
+SOURCES := app_predict collector contracts dashboards docker flink_jobs forecasting live_page local_stack luftstrom model_training runtime scraper tests benchmarks
+NOT_UNIT := integration or flink or end_to_end or ml or kubernetes or slow
+# A file stays with one process, for its servers; more than four processes would want too much memory.
+PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup packages demo up status down check format test bench docs minikube chart lock clean
+.PHONY: help setup packages demo up status down check format test bench dashboards preview docs images compose minikube chart lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -45,17 +47,23 @@ check: packages ## format, lint, types, imports, unit and docs tests, in under a
 	@$(BIN)/ruff check --quiet $(SOURCES)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache > $(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }
-	@$(BIN)/python -m pytest -q -m "not ($(NOT_UNIT))"
+	@$(PYTEST) -m "not ($(NOT_UNIT))"
 
 format: packages ## write the code in the one format
 	@$(BIN)/ruff format --quiet $(SOURCES)
 	@$(BIN)/ruff check --quiet --fix $(SOURCES)
 
 test: setup ## every test, on real servers
-	@$(BIN)/python -m pytest -q
+	@$(PYTEST)
 
 bench: setup ## measure each stage
-	@for name in whole_stack whole_network backfill collector_throughput stream stream.latency; do echo "# $$name"; $(BIN)/python -m benchmarks.$$name; done
+	@for name in whole_stack whole_network backfill storing stream stream.latency; do echo "# $$name"; $(BIN)/python -m benchmarks.$$name; done
+
+dashboards: packages ## write the Grafana dashboards and alerts anew from contracts
+	@$(BIN)/python -m dashboards
+
+preview: setup ## draw each dashboard from its queries' answers, without Grafana, into previews/
+	@$(BIN)/python -m tests.dashboards.preview previews
 
 docs: packages ## test the docs: rooms, settings, topics, commands
 	@$(BIN)/python -m pytest -q tests/architecture
@@ -65,6 +73,21 @@ minikube: packages ## the whole system on a minikube of three nodes (SCRAPER_CON
 
 chart: packages ## write what the Helm chart takes from the contracts, and the dashboards
 	@$(BIN)/python -m luftstrom.deploy.chart_files
+
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+IMAGES := scraper collector app-predict live-page command
+BUILD := docker
+BASE_ARG := $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE))
+PROFILE := recording
+COMPOSE = LUFTSTROM_VERSION=$(VERSION) docker compose -p luftstrom -f docker/compose.yaml $(if $(TLS),-f docker/compose.tls.yaml)
+
+images: ## build every image (BUILD=buildah, BASE_IMAGE=… if wanted)
+	@for name in $(IMAGES); do $(BUILD) build $(BASE_ARG) --build-arg SERVICE=$$name --build-arg VERSION=$(VERSION) -f docker/Dockerfile -t luftstrom/$$name:$(VERSION) .; done
+	@$(BUILD) build $(BASE_ARG) --build-arg VERSION=$(VERSION) -f docker/flink.Dockerfile -t luftstrom/flink-jobs:$(VERSION) .
+
+compose: ## the whole system on Docker, on a recording (PROFILE=live, TLS=1 if wanted); leaves it running
+	@$(COMPOSE) --profile $(PROFILE) up --build --detach
+	@$(COMPOSE) ps
 
 lock: packages ## write the lock files anew from pyproject.toml
 	@./locks/make.sh

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 
 import structlog
@@ -35,6 +36,10 @@ UNAVAILABLE_EXIT_CODE = 1
 TOO_MANY_BAD_EXIT_CODE = 3
 SCHEMA_CONFLICT_EXIT_CODE = 4
 CLIENT_ID = "collector"
+SOURCE_BY_CLIENT: dict[str, Callable[..., RecordSource]] = {
+    "confluent-kafka": ConfluentRecordSource,
+    "kafka-python": KafkaRecordSource,
+}
 CONNECT_BACKOFF_CAP_S = 5.0
 
 
@@ -163,20 +168,13 @@ def _publisher(settings: Settings, health: Health, stopping: threading.Event) ->
 def _source(settings: Settings, health: Health, stopping: threading.Event) -> RecordSource:
     def connect() -> RecordSource:
         health.tick()
-        topics = sorted(STORED_BY_TOPIC)
-        servers, group_id = settings.kafka_bootstrap_servers, settings.group_id
-        security = settings.kafka_security
-        if settings.kafka_client == "kafka-python":
-            return KafkaRecordSource(
-                servers, topics=topics, group_id=group_id, client_id=CLIENT_ID, security=security
-            )
-        return ConfluentRecordSource(
-            servers,
-            topics=topics,
-            group_id=group_id,
+        return SOURCE_BY_CLIENT[settings.kafka_client](
+            settings.kafka_bootstrap_servers,
+            topics=sorted(STORED_BY_TOPIC),
+            group_id=settings.group_id,
             client_id=CLIENT_ID,
             member_id=settings.member_id,
-            security=security,
+            security=settings.kafka_security,
         )
 
     return retry_unavailable(

@@ -55,6 +55,7 @@ class Collector:
         self._guards = surroundings.guards
         self._stopping = surroundings.stopping
         self._batch = Batch(self._clock.monotonic_s())
+        self._placed: set[int] = set()
         self._uncommitted: dict[Partition, int] = {}
         self._held_since_s: float | None = None
         self._consumed = 0
@@ -111,7 +112,8 @@ class Collector:
         if not self._batch.records:
             self._batch = Batch(self._clock.monotonic_s())
         before = self._batch.records
-        self._batch.add(polled, made_of(polled, kept_periods(self._clock.now_s()), self._guards))
+        periods = kept_periods(self._clock.now_s())
+        self._batch.add(polled, made_of(polled, periods, self._guards, self._placed))
         self._consumed += self._batch.records - before
         self._metrics.records_consumed.inc(self._batch.records - before)
 

@@ -1,8 +1,9 @@
 """From records to lines of InfluxDB, and to dead letters for what makes no line."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -10,12 +11,15 @@ import msgspec
 from collector.series_guard import SeriesGuard
 from contracts.dead_letters import DeadLetter, Reason, dead_letter
 from contracts.errors import BadInputError
+from contracts.line_protocol import Line
 from contracts.points import STORED_BY_TOPIC, Stored
-from contracts.stored import RETENTION_S_BY_BUCKET
+from contracts.stored import AIR_VALUES, RETENTION_S_BY_BUCKET
 from runtime.log_interfaces import Partition, Records
 
 # The broker refuses what is dated more than an hour ahead of it; clocks differ by less than another.
 AHEAD_S_MAX = 2 * 3600
+# The values of a reading come in topics of their own, each somewhat ahead of the others.
+PLACED_MAX = 100_000
 
 
 class Period(NamedTuple):
@@ -30,11 +34,12 @@ Periods = Mapping[str, Period]  # by bucket
 
 @dataclass(slots=True)
 class Lines:
-    """Lines for one bucket, column by column: the text, its moment, and the record that it was made of.
+    """Lines for one bucket, column by column: series, text, its moment, and the record that it was made of.
 
     A record that makes several lines stands beside each of them.
     """
 
+    series: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     moments: list[int] = field(default_factory=list)
     partitions: list[Partition] = field(default_factory=list)
@@ -69,7 +74,7 @@ class Lines:
         return [_letter(reason, partition, offset, value) for partition, offset, value in records]
 
     def _columns(self) -> tuple[list[Any], ...]:
-        return self.texts, self.moments, self.partitions, self.offsets, self.values
+        return self.series, self.texts, self.moments, self.partitions, self.offsets, self.values
 
 
 class Made(NamedTuple):
@@ -87,37 +92,58 @@ def kept_periods(now_s: float) -> dict[str, Period]:
     }
 
 
-def made_of(polled: Mapping[Partition, Records], periods: Periods, guards: Mapping[str, SeriesGuard]) -> Made:
-    """Lines for each record, or a dead letter where there can be none; one never costs another."""
+def made_of(
+    polled: Mapping[Partition, Records],
+    periods: Periods,
+    guards: Mapping[str, SeriesGuard],
+    placed: set[int] | None = None,
+) -> Made:
+    """Lines for each record, or a dead letter where there can be none; one never costs another.
+
+    `placed` has the readings whose position was written before (see `contracts.points.value_lines`); it is
+    emptied when it is full, and positions are then written again.
+    """
+    placed = set() if placed is None else placed
+    if len(placed) > PLACED_MAX:
+        placed.clear()
     made = Made(defaultdict(Lines), [])
     for partition, records in polled.items():
         stored = STORED_BY_TOPIC[partition.topic]
         bucket = stored.bucket.name
-        lines = _lines(partition, records, stored, periods[bucket], made.letters)
+        is_of_readings = stored.measurements == (AIR_VALUES,)
+        lines_of = partial(stored.lines, placed=placed) if is_of_readings else stored.lines
+        lines = _lines(partition, records, stored, lines_of, periods[bucket], made.letters)
         made.lines_by_bucket[bucket].extend(_admitted(lines, guards[bucket], made.letters))
     return made
 
 
 def _lines(
-    partition: Partition, records: Records, stored: Stored[Any], period: Period, letters: list[DeadLetter]
+    partition: Partition,
+    records: Records,
+    stored: Stored[Any],
+    lines_of: Callable[[Any], list[Line]],
+    period: Period,
+    letters: list[DeadLetter],
 ) -> Lines:
     # The one loop that each value goes through: names are bound and lists filled outside of objects.
-    decode, lines_of, moment_of, (start_s, end_s) = stored.topic.decode, stored.lines, stored.moment_s, period
+    decode, moment_of, (start_s, end_s) = stored.topic.decode, stored.moment_s, period
     made = Lines()
-    texts, moments, offsets, values = made.texts, made.moments, made.offsets, made.values
+    all_series, texts, moments = made.series, made.texts, made.moments
+    offsets, values = made.offsets, made.values
     for offset, value in zip(records.offsets, records.values, strict=True):
         try:
             message = decode(value or b"")
+            moment = moment_of(message)
+            if not start_s <= moment <= end_s:
+                reason = Reason.OUTSIDE_RETENTION if moment < start_s else Reason.FROM_THE_FUTURE
+                letters.append(_letter(reason, partition, offset, value))
+                continue
             written = lines_of(message)
         except BadInputError as error:
             letters.append(_letter(Reason(error.reason), partition, offset, value))
             continue
-        moment = moment_of(message)
-        if not start_s <= moment <= end_s:
-            reason = Reason.OUTSIDE_RETENTION if moment < start_s else Reason.FROM_THE_FUTURE
-            letters.append(_letter(reason, partition, offset, value))
-            continue
-        for text in written:
+        for series, text in written:
+            all_series.append(series)
             texts.append(text)
             moments.append(moment)
             offsets.append(offset)
@@ -127,7 +153,7 @@ def _lines(
 
 
 def _admitted(lines: Lines, guard: SeriesGuard, letters: list[DeadLetter]) -> Lines:
-    refused = guard.refused(lines.texts)
+    refused = guard.refused(lines.series)
     if not refused:
         return lines
     letters += lines.picked(refused).letters(Reason.TOO_MANY_SERIES)

@@ -45,5 +45,6 @@ def _conflicts(reader: InfluxReader, measurement: Measurement) -> Iterator[str]:
 
 
 def _series(reader: InfluxReader, bucket: str) -> Iterator[str]:
-    for row in reader.query(bucket, "SHOW SERIES"):
-        yield row["key"]
+    for chunk in reader.chunks(bucket, "SHOW SERIES"):
+        for (series,) in chunk.values:
+            yield series

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 
-from contracts.line_protocol import series_of
 from runtime.clock import Clock
 
 HOUR_S = 3600.0
@@ -38,9 +37,9 @@ class SeriesGuard:
         self._known.update(map(hash, series))
         self._is_learning = False
 
-    def refused(self, texts: Sequence[str]) -> list[int]:
-        """The numbers of the lines that would make a series too many."""
-        hashes = [hash(series_of(text)) for text in texts]
+    def refused(self, series: Sequence[str]) -> list[int]:
+        """The numbers of the lines, each of a series, that would make one too many."""
+        hashes = list(map(hash, series))
         new = set(hashes) - self._known
         if not new:
             return []

@@ -19,7 +19,7 @@ class Settings(KafkaSecuritySettings, InfluxAccessSettings):
 
     kafka_bootstrap_servers: str = Field(description="Kafka's addresses, host:port, by commas")
     influx_url: str = Field(description="InfluxDB's address, http://host:port")
-    influx_token_file: Path = Field(description="file with a token that may write the buckets")
+    influx_token_file: Path = Field(description="file with a token that may read and write the buckets")
     metrics_port: int = Field(
         ge=0, le=65535, description="port of /metrics, /livez and /readyz; 0 takes any free one"
     )
@@ -31,7 +31,7 @@ class Settings(KafkaSecuritySettings, InfluxAccessSettings):
         description="name in the group, another for each replica: kept over a restart, it spares a rebalance",
     )
     kafka_client: Literal["confluent-kafka", "kafka-python"] = Field(
-        default="kafka-python", description="library that reads Kafka"
+        default="confluent-kafka", description="library that reads Kafka; the other one is slower"
     )
     series_max: int = Field(
         default=1_000_000, ge=1, description="series in a bucket, at most; new ones beyond are set aside"

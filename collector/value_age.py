@@ -2,6 +2,7 @@
 
 import threading
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from prometheus_client import CollectorRegistry
@@ -24,12 +25,12 @@ class ValueAge(Collector):
 
     def observe(self, observed_at_s: Sequence[int], *, now_s: float) -> None:
         """Values of these observation times (Unix seconds) can be queried since `now_s`."""
-        ages_s = sorted(now_s - at_s for at_s in observed_at_s)
-        younger = [bisect_left(ages_s, limit_s) for limit_s in LIMITS_S]
+        # Many are of the same second.
+        count_by_age_s = {now_s - at_s: count for at_s, count in Counter(observed_at_s).items()}
         with self._lock:
-            for number, (low, high) in enumerate(zip([0, *younger], [*younger, len(ages_s)], strict=True)):
-                self._counts[number] += high - low
-            self._sum_s += sum(ages_s)
+            for age_s, count in count_by_age_s.items():
+                self._counts[bisect_left(LIMITS_S, age_s)] += count
+                self._sum_s += age_s * count
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         """The histogram as Prometheus wants it: each bucket with all below it."""

@@ -13,6 +13,7 @@ SERIES_KEYS_MAX = 50_000
 _ESCAPED = str.maketrans({",": r"\,", " ": r"\ ", "=": r"\=", "\n": r"\ ", "\r": r"\ ", "\t": r"\ "})
 _QUOTED = str.maketrans({'"': r"\"", "\\": r"\\", "\n": " ", "\r": " "})
 
+Line = tuple[str, str]  # the series, and the whole text, which begins with it
 Tags = Mapping[str, str | int | None]
 Fields = Mapping[str, float | str | None]
 
@@ -35,24 +36,7 @@ def sensor_key(
     return series_key(measurement, tags)
 
 
-@lru_cache(maxsize=SERIES_KEYS_MAX)
-def position_text(lat: float | None, lon: float | None, indoor: int | None) -> str:
-    """The fields of a position, each behind a comma; raises BadInputError where one is not finite."""
-    text = ""
-    if lat is not None and lon is not None:
-        text = f",lat={field_text(FieldType.FLOAT, lat)},lon={field_text(FieldType.FLOAT, lon)}"
-    return text if indoor is None else f"{text},indoor={indoor}i"
-
-
-def series_of(text: str) -> str:
-    """The series of a line: what stands before its first space that is not escaped."""
-    end = text.index(" ")
-    while text[end - 1] == "\\":
-        end = text.index(" ", end + 1)
-    return text[:end]
-
-
-def line(measurement: Measurement, key: str, fields: Fields, time_s: int) -> str:
+def line(measurement: Measurement, series: str, fields: Fields, time_s: int) -> Line:
     """One line; each field in the type of its measurement, what is None left out.
 
     Raises BadInputError where a number is not finite, or no field is left.
@@ -61,7 +45,7 @@ def line(measurement: Measurement, key: str, fields: Fields, time_s: int) -> str
     written = [f"{name}={field_text(types[name], v)}" for name, v in fields.items() if v is not None]
     if not written:
         raise BadInputError(Reason.NOT_A_NUMBER, f"a point of {measurement.name} without any field")
-    return f"{key} {','.join(written)} {time_s}"
+    return series, f"{series} {','.join(written)} {time_s}"
 
 
 def field_text(kind: FieldType, value: float | str) -> str:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
@@ -11,7 +12,16 @@ from contracts.dead_letters import Reason
 from contracts.errors import BadInputError
 from contracts.flags import Flag
 from contracts.forecasts import HORIZON_H, Forecast, ForecastSkill
-from contracts.line_protocol import Fields, Tags, line, position_text, sensor_key, series_key
+from contracts.line_protocol import (
+    SERIES_KEYS_MAX,
+    Fields,
+    Line,
+    Tags,
+    field_text,
+    line,
+    sensor_key,
+    series_key,
+)
 from contracts.measure_values import MeasureValue
 from contracts.measures import MEASURE_BY_NAME, Measure
 from contracts.stored import (
@@ -31,6 +41,7 @@ from contracts.stored import (
     QUANTILE_FIELDS,
     THROUGHPUT,
     Bucket,
+    FieldType,
     Measurement,
 )
 from contracts.topics import (
@@ -60,7 +71,7 @@ class Stored(Generic[M]):
 
     topic: Topic[M]
     measurements: tuple[Measurement, ...]
-    lines: Callable[[M], list[str]]
+    lines: Callable[..., list[Line]]
     moment_s: Callable[[M], int]
 
     @property
@@ -69,27 +80,36 @@ class Stored(Generic[M]):
         return self.measurements[0].bucket
 
 
-def value_lines(measure: Measure) -> Callable[[MeasureValue], list[str]]:
-    """Gives the one line of `air` of a value of the measure: fields of one reading's values merge there."""
+def value_lines(measure: Measure) -> Callable[..., list[Line]]:
+    """Gives the one line of `air` of a value of the measure: fields of one reading's values merge there.
+
+    So the position need not be written again with each of them: `placed` has hashes of the series and time of
+    those that were, and takes this one in.
+    """
     field, flags_field = f" {measure.field}=", f",{measure.flags_field}="
 
-    def lines(value: MeasureValue) -> list[str]:
-        number = value.value
+    def lines(value: MeasureValue, placed: set[int] | None = None) -> list[Line]:
+        number, at_s = value.value, value.observed_at_s
         if not math.isfinite(number):
             raise BadInputError(Reason.NOT_A_NUMBER, str(number))
-        key = sensor_key(AIR, value.sensor_id, value.sensor_type, value.country, value.city)
-        # A sensor stands still: the text of its position is made once.
-        position = position_text(value.lat, value.lon, value.indoor)
-        fields = f"{field}{float(number)!r}{flags_field}{value.flags}i{position}"
-        return [f"{key}{fields} {value.observed_at_s}"]
+        series, position = _sensor_texts(
+            value.sensor_id, value.sensor_type, value.country, value.city,
+            value.lat, value.lon, value.indoor,
+        )  # fmt: skip
+        if placed is not None:
+            reading = hash((series, at_s))
+            if reading in placed:
+                position = ""
+            placed.add(reading)
+        return [(series, f"{series}{field}{number!r}{flags_field}{value.flags}i{position} {at_s}")]
 
     return lines
 
 
-def window_lines(measurement: Measurement) -> Callable[[Aggregate], list[str]]:
+def window_lines(measurement: Measurement) -> Callable[[Aggregate], list[Line]]:
     """Gives the one line of an aggregate in the measurement of its window's size."""
 
-    def lines(window: Aggregate) -> list[str]:
+    def lines(window: Aggregate) -> list[Line]:
         field = _measure(window.measure).field
         fields = {
             f"{field}_mean": window.mean,
@@ -107,7 +127,7 @@ def window_lines(measurement: Measurement) -> Callable[[Aggregate], list[str]]:
     return lines
 
 
-def place_hour_lines(hour: PlaceHour) -> list[str]:
+def place_hour_lines(hour: PlaceHour) -> list[Line]:
     """The one line of a city's hour; hours of its measures merge."""
     measure = _measure(hour.measure)
     fields = {
@@ -122,7 +142,7 @@ def place_hour_lines(hour: PlaceHour) -> list[str]:
     return [line(PLACE_HOURS, key, fields, hour.starts_at_s)]
 
 
-def place_rank_lines(rank: PlaceRank) -> list[str]:
+def place_rank_lines(rank: PlaceRank) -> list[Line]:
     """The one line of a rank; ranks of a city's measures merge."""
     measure = _measure(rank.measure)
     fields = {
@@ -137,19 +157,19 @@ def place_rank_lines(rank: PlaceRank) -> list[str]:
     return [line(PLACE_RANKS, series_key(PLACE_RANKS.name, tags), fields, rank.starts_at_s)]
 
 
-def throughput_lines(window: Throughput) -> list[str]:
+def throughput_lines(window: Throughput) -> list[Line]:
     """The one line of a country's ten seconds."""
     key = series_key(THROUGHPUT.name, {"country": window.country})
     return [line(THROUGHPUT, key, {"readings": window.readings}, window.starts_at_s)]
 
 
-def late_reading_lines(late: LateReading) -> list[str]:
+def late_reading_lines(late: LateReading) -> list[Line]:
     """The one line of a late reading."""
     key = series_key(LATE_READINGS.name, {"sensor_id": late.sensor_id})
     return [line(LATE_READINGS, key, {"late_s": late.late_s}, late.observed_at_s)]
 
 
-def flagged_span_lines(span: FlaggedSpan) -> list[str]:
+def flagged_span_lines(span: FlaggedSpan) -> list[Line]:
     """A line for each flag of the span."""
     fields = {f"{_measure(span.measure).name}_ends_at_s": span.ends_at_s}
     flags = [flag for flag in Flag if flag & span.flags]
@@ -158,7 +178,7 @@ def flagged_span_lines(span: FlaggedSpan) -> list[str]:
     return [line(FLAGGED_SPANS, _span_key(span, flag), fields, span.starts_at_s) for flag in flags]
 
 
-def forecast_lines(forecast: Forecast) -> list[str]:
+def forecast_lines(forecast: Forecast) -> list[Line]:
     """A line for each hour, and one more for those at the leads that are kept."""
     rows = forecast.quantiles
     if len(rows) != HORIZON_H or any(len(row) != len(QUANTILE_FIELDS) for row in rows):
@@ -170,7 +190,7 @@ def forecast_lines(forecast: Forecast) -> list[str]:
     return newest + [_hour_line(FORECASTS_BY_LEAD, forecast, lead_h) for lead_h in LEADS_H]
 
 
-def forecast_skill_lines(skill: ForecastSkill) -> list[str]:
+def forecast_skill_lines(skill: ForecastSkill) -> list[Line]:
     """The one line of the skill of an hour."""
     _measure(skill.measure)
     tags = {"horizon_group": skill.horizon_group, "measure": skill.measure, "method": skill.method.value}
@@ -178,7 +198,7 @@ def forecast_skill_lines(skill: ForecastSkill) -> list[str]:
     return [line(FORECAST_SKILLS, series_key(FORECAST_SKILLS.name, tags), fields, skill.valid_at_s)]
 
 
-def _hour_line(measurement: Measurement, forecast: Forecast, horizon_h: int) -> str:
+def _hour_line(measurement: Measurement, forecast: Forecast, horizon_h: int) -> Line:
     known: dict[str, Any] = {
         "city": forecast.city,
         "country": forecast.country,
@@ -208,6 +228,26 @@ def _span_key(span: FlaggedSpan, flag: Flag) -> str:
     return series_key(FLAGGED_SPANS.name, tags)
 
 
+@lru_cache(maxsize=SERIES_KEYS_MAX)
+def _sensor_texts(
+    sensor_id: int,
+    sensor_type: str | None,
+    country: str | None,
+    city: str | None,
+    lat: float | None,
+    lon: float | None,
+    indoor: int | None,
+) -> tuple[str, str]:
+    """A sensor's series in `air`, and the fields of its position: it stands still."""
+    position = ""
+    if lat is not None and lon is not None:
+        position = f",lat={field_text(FieldType.FLOAT, lat)},lon={field_text(FieldType.FLOAT, lon)}"
+    if indoor is not None:
+        position += f",indoor={indoor}i"
+    tags = {"city": city, "country": country, "sensor_id": sensor_id, "sensor_type": sensor_type}
+    return series_key(AIR, tags), position
+
+
 def _measure(name: str) -> Measure:
     measure = MEASURE_BY_NAME.get(name)
     if measure is None:
@@ -224,7 +264,7 @@ def _of_values(name: str, topic: Topic[MeasureValue]) -> Stored[MeasureValue]:
     )
 
 
-def _of_windows(topic: Topic[M], measurement: Measurement, lines: Callable[[M], list[str]]) -> Stored[M]:
+def _of_windows(topic: Topic[M], measurement: Measurement, lines: Callable[[M], list[Line]]) -> Stored[M]:
     return Stored(topic=topic, measurements=(measurement,), lines=lines, moment_s=attrgetter("starts_at_s"))
 
 

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from contracts.errors import UnavailableError
 from contracts.stored import LIVE_BUCKET
 from live_page.api import api
+from live_page.metrics import Metrics
 from live_page.settings import Settings, read_token
 from runtime.clock import SystemClock
 from runtime.health import Health, serving_health
@@ -29,13 +30,18 @@ def main() -> int:
     """Serve until told to stop; the exit code."""
     try:
         settings = read_settings(Settings)
-        token = read_token(settings)
+        token = read_token(settings)  # now, so that a missing one is told at once
     except SettingsError as error:
         exit_on_bad_settings(error)
     configure_logs("live_page", level=settings.log_level)
     stopping = stop_on_signals()
     try:
-        influx = InfluxReader(url=settings.influx_url, token=token, ca_file=settings.influx_ca_file)
+        influx = InfluxReader(
+            url=settings.influx_url,
+            token=token,
+            token_now=lambda: _token_now(settings),
+            ca_file=settings.influx_ca_file,
+        )
         return _serve(settings, influx, stopping)
     except UnavailableError as error:
         log.error("live_page_gave_up", error=str(error))  # noqa: TRY400 - the message says it all
@@ -44,7 +50,7 @@ def main() -> int:
 
 def _serve(settings: Settings, influx: InfluxReader, stopping: threading.Event) -> int:
     health, registry = Health(), CollectorRegistry()
-    server = uvicorn.Server(_configuration(settings, influx))
+    server = uvicorn.Server(_configuration(settings, influx, Metrics(registry)))
     thread = threading.Thread(target=server.run, name="api", daemon=True)
     with serving_health(health, registry, port=settings.metrics_port, host=settings.metrics_host):
         thread.start()
@@ -57,8 +63,23 @@ def _serve(settings: Settings, influx: InfluxReader, stopping: threading.Event) 
     return 0 if stopping.is_set() and has_served else UNAVAILABLE_EXIT_CODE
 
 
-def _configuration(settings: Settings, influx: InfluxReader) -> uvicorn.Config:
-    app = api(influx, clock=SystemClock(), cache_s=settings.cache_s, cache_answers=settings.cache_answers)
+def _token_now(settings: Settings) -> str:
+    try:
+        return read_token(settings)
+    except SettingsError as error:
+        raise UnavailableError(str(error)) from error
+
+
+def _configuration(settings: Settings, influx: InfluxReader, metrics: Metrics) -> uvicorn.Config:
+    app = api(
+        influx,
+        metrics,
+        clock=SystemClock(),
+        cache_s=settings.cache_s,
+        cache_answers=settings.cache_answers,
+        url_by_process=settings.url_by_process,
+        tiles_url=settings.tiles_url,
+    )
     return uvicorn.Config(
         app,
         host=settings.host,

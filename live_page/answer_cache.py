@@ -14,7 +14,7 @@ class AnswerCache(Generic[A]):
     """At most `answers_max` answers, none older than `age_s`; errors are not kept."""
 
     def __init__(self, *, age_s: float, answers_max: int, clock: Clock) -> None:
-        self._age_s, self._answers_max, self._clock = age_s, answers_max, clock
+        self.age_s, self._answers_max, self._clock = age_s, answers_max, clock
         self._kept: OrderedDict[str, tuple[float, A]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -23,7 +23,7 @@ class AnswerCache(Generic[A]):
         now_s = self._clock.monotonic_s()
         with self._lock:
             kept = self._kept.get(key)
-        if kept is not None and now_s - kept[0] < self._age_s:
+        if kept is not None and now_s - kept[0] < self.age_s:
             return kept[1]
         answer = ask()
         self._keep(key, now_s, answer)

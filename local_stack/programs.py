@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import requests
 
-from collector.bootstrap import COLLECTOR_TOKEN
+from collector.bootstrap import COLLECTOR_TOKEN, READER_TOKEN
 from contracts.errors import UnavailableError
 from contracts.stored import ORG
 from flink_jobs.job import Job
@@ -83,7 +83,13 @@ def servers(installed: Installed, settings: Settings) -> list[Program]:
 
 def services(installed: Installed, settings: Settings) -> list[Program]:
     """The rooms that do the work; started when the servers are ready and set up."""
-    return [_flink(installed, settings), _collector(settings), _predictor(settings), _scraper(settings)]
+    return [
+        _flink(installed, settings),
+        _collector(settings),
+        _predictor(settings),
+        _scraper(settings),
+        _page(settings),
+    ]
 
 
 def source_url(settings: Settings) -> str | None:
@@ -159,6 +165,7 @@ def _flink(installed: Installed, settings: Settings) -> Program:
         name="flink",
         command=[sys.executable, "-m", "flink_jobs", Job.ALL],
         environment={
+            **environment_of_room("FLINK_JOBS_"),
             **flink_environment(installed, settings),
             "FLINK_JOBS_REST_PORT": str(settings.flink_rest_port),
             "FLINK_JOBS_METRICS_PORT": str(settings.flink_metrics_port),
@@ -223,6 +230,30 @@ def _scraper(settings: Settings) -> Program:
         require_ready=lambda: _require_ok(f"http://{LOOPBACK}:{settings.scraper_metrics_port}/readyz"),
         port_by_setting={"scraper_metrics_port": settings.scraper_metrics_port},
         remedy=LIVE_REMEDY if url is None else "",
+    )
+
+
+def _page(settings: Settings) -> Program:
+    watched = {
+        "scraper": settings.scraper_metrics_port,
+        "collector": settings.collector_metrics_port,
+        "predictor": settings.predictor_metrics_port,
+    }
+    return Program(
+        name="page",
+        command=[sys.executable, "-m", "live_page"],
+        environment={
+            **environment_of_room("LIVE_PAGE_"),
+            "LIVE_PAGE_INFLUX_URL": settings.influx_address,
+            "LIVE_PAGE_INFLUX_TOKEN_FILE": str(settings.secrets_dir / READER_TOKEN),
+            "LIVE_PAGE_PORT": str(settings.page_port),
+            "LIVE_PAGE_METRICS_PORT": str(settings.page_metrics_port),
+            "LIVE_PAGE_WATCHED": ",".join(
+                f"{name}=http://{LOOPBACK}:{port}/readyz" for name, port in watched.items()
+            ),
+        },
+        require_ready=lambda: _require_ok(f"http://{LOOPBACK}:{settings.page_metrics_port}/readyz"),
+        port_by_setting={"page_port": settings.page_port, "page_metrics_port": settings.page_metrics_port},
     )
 
 

@@ -108,10 +108,11 @@ class Settings(KafkaSecuritySettings, InfluxAccessSettings):
     collector_metrics_port: int = Field(
         default=19102, description="port of the collector's health and metrics"
     )
-
     predictor_metrics_port: int = Field(
         default=19103, description="port of the predictor's health and metrics"
     )
+    page_port: int = Field(default=19100, description="port of the live page and its API")
+    page_metrics_port: int = Field(default=19104, description="port of the live page's health and metrics")
     registry_dir: Path = Field(default=CHAMPIONS, description="folder of the model registry to forecast by")
 
     @field_validator("data_dir")

@@ -4,7 +4,7 @@ import os
 import secrets
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -14,8 +14,10 @@ from collector.bootstrap import TokenFolder, bootstrap
 from contracts.stored import ORG
 from local_stack.influxd import influxd_command, require_influxd
 from local_stack.install import Installed, install
+from local_stack.install.prometheus import install_prometheus
 from local_stack.kafka import kafka_command, prepare_kafka, require_kafka
 from local_stack.ports import free_ports
+from local_stack.prometheus import prometheus_command, prometheus_config, require_prometheus
 from local_stack.settings import LOOPBACK
 from local_stack.valkey import require_valkey, valkey_command
 from local_stack.waiting import wait_until_ready
@@ -27,8 +29,16 @@ STOP_LIMIT_S = 20.0
 class Server:
     """A server as a child process; it can be killed and started again on the same port and data."""
 
-    def __init__(self, command: list[str], *, log: Path, require: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        *,
+        log: Path,
+        require: Callable[[], None],
+        start_limit_s: float = START_LIMIT_S,
+    ) -> None:
         self._command, self._log, self._require = command, log, require
+        self._start_limit_s = start_limit_s
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -37,7 +47,9 @@ class Server:
             process = subprocess.Popen(self._command, stdout=output, stderr=output, start_new_session=True)
         self._process = process
         try:
-            wait_until_ready(self._require, is_running=lambda: process.poll() is None, limit_s=START_LIMIT_S)
+            wait_until_ready(
+                self._require, is_running=lambda: process.poll() is None, limit_s=self._start_limit_s
+            )
         except BaseException:
             self.kill()
             raise
@@ -135,6 +147,20 @@ def running_influxd(folder: Path) -> Iterator[InfluxServer]:
     with _running(command, folder, lambda: require_influxd(url)) as server:
         bootstrap(url=url, org=ORG, operator_token=token, tokens=TokenFolder(secrets_dir))
         yield InfluxServer(server, url, ORG, token, secrets_dir)
+
+
+@contextmanager
+def running_prometheus(
+    folder: Path, targets: Mapping[str, str], *, every_s: int = 1, rules: Path | None = None
+) -> Iterator[str]:
+    """A Prometheus that asks each job at its address; gives its URL."""
+    (port,) = free_ports(1)
+    url = f"http://{LOOPBACK}:{port}"
+    config = prometheus_config(targets, every_s=every_s, rules=rules)
+    (folder / "prometheus.yml").write_text(config, encoding="utf-8")
+    command = prometheus_command(install_prometheus(lambda _line: None).server, folder, port=port)
+    with _running(command, folder, lambda: require_prometheus(url)):
+        yield url
 
 
 @contextmanager

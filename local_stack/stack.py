@@ -28,7 +28,11 @@ LOG_TAIL_BYTES = 64 * 1024
 LEFTOVER_LIMIT_S = 10.0
 LEFTOVER_AFTER_STOP_LIMIT_S = 1.0
 # What is upstream stops first, so that the parts behind it can finish what they hold.
-STOP_ORDER = (("scraper", RECORDING), ("flink", "predictor", "collector"), ("kafka", "influxd", "valkey"))
+STOP_ORDER = (
+    ("scraper", RECORDING, "page"),
+    ("flink", "predictor", "collector"),
+    ("kafka", "influxd", "valkey"),
+)
 STOP_LIMIT_S = 12.0
 # With the two limits after it, all of it ends within 20 s, whatever hangs.
 STOP_ALL_LIMIT_S = 13.0
@@ -237,6 +241,7 @@ def _ports(settings: Settings) -> dict[str, int]:
         "collector": settings.collector_metrics_port,
         "predictor": settings.predictor_metrics_port,
         "scraper": settings.scraper_metrics_port,
+        "page": settings.page_port,
     }
 
 

@@ -15,6 +15,7 @@ from luftstrom import screen
 from luftstrom.air_cli import export, query, stations
 from luftstrom.backup_cli import backup, restore
 from luftstrom.deploy_cli import deploy_app
+from luftstrom.doctor_cli import doctor
 from luftstrom.durations import duration_s
 from luftstrom.reconcile_cli import reconcile
 from luftstrom.tokens_cli import tokens_app
@@ -33,7 +34,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-for command in (query, export, stations, reconcile, backup, restore):
+for command in (query, export, stations, reconcile, backup, restore, doctor):
     app.command()(command)
 
 DAY = "%Y-%m-%d"

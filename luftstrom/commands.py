@@ -187,22 +187,28 @@ def demonstrate() -> bool:
     screen.show_line("ten recorded days of the Aberdeen sensors, through the back-fill door")
     with screen.progress_bar("published", unit="readings") as bar:
         period = play_history(settings, anchor_s=recording_starts_at_s(settings), on_progress=bar.update)
-    # Its windows come from a run of their own: in the live job its times would hold the others back.
-    history = Replay(Job.AGGREGATE, "archive", period, DISORDER_MIN["live"])
-    with screen.progress_bar("made windows of", unit="readings") as bar:
-        if not replayed(history, settings, on_progress=bar.update, tell=screen.show_line):
-            screen.show_line("not finished; `luftstrom demo` goes on from here")
-            return False
     with connections(settings) as connected:
         with screen.progress_bar("stored", unit="values") as bar:
             reconciliation = settled(connected.ledger, on_progress=bar.update)
         air = latest_air(connected.influx)
         screen.show_air(air)
         screen.show_reconciliation(reconciliation)
-        _show_first_forecasts(connected.influx, air[:PLACES_OF_DEMO])
+        is_whole = _windows_of_history(period, settings)
+        if is_whole:
+            _show_first_forecasts(connected.influx, air[:PLACES_OF_DEMO])
     screen.show_status(stack_overview())
     _say_where(settings)
-    return reconciliation.closes
+    return is_whole and reconciliation.closes
+
+
+def _windows_of_history(period: Period, settings: Settings) -> bool:
+    # They come from a run of their own: in the live job its times would hold the others back.
+    history = Replay(Job.AGGREGATE, "archive", period, DISORDER_MIN["live"])
+    with screen.progress_bar("made windows of", unit="readings") as bar:
+        is_whole = replayed(history, settings, on_progress=bar.update, tell=screen.show_line)
+    if not is_whole:
+        screen.show_line("not finished; `luftstrom demo` goes on from here")
+    return is_whole
 
 
 def _show_first_forecasts(influx: InfluxReader, places: list[PlaceAir]) -> None:
@@ -328,6 +334,7 @@ def _freshness_s(settings: Settings) -> float | None:
 
 
 def _say_where(settings: Settings) -> None:
+    screen.show_line(f"live page  http://127.0.0.1:{settings.page_port}")
     screen.show_line(f"Flink      http://127.0.0.1:{settings.flink_rest_port}")
     screen.show_line(
         f"InfluxDB   {settings.influx_address}  (token in {settings.secrets_dir / 'reader.token'})"

@@ -9,9 +9,8 @@ from typing import Any
 import requests
 
 from contracts.errors import UnavailableError
-from contracts.measures import MEASURES
-from contracts.stored import AIR, LIVE_BUCKET
 from local_stack.stack import ProcessStatus
+from runtime.freshness import newest_at_s
 from runtime.influx_store import InfluxReader
 
 TIMEOUT_S = 5.0
@@ -85,17 +84,8 @@ def collector_lag(metrics_url: str) -> int | None:
 
 def freshness_s(influx: InfluxReader) -> float | None:
     """Age of the newest stored value in seconds; None where there is none or no answer."""
-    newest = [
-        _newest_s(influx, measure.field) for measure in MEASURES if measure.name in ("pm10", "temperature")
-    ]
-    known = [second for second in newest if second is not None]
-    return max(0.0, time.time() - max(known)) if known else None
-
-
-def _newest_s(influx: InfluxReader, field: str) -> int | None:
-    query = f'SELECT last("{field}") FROM {AIR} WHERE time > now() - 1d AND time < now() + 1d'  # noqa: S608
     try:
-        rows = influx.query(LIVE_BUCKET, query)
+        newest = newest_at_s(influx)
     except (UnavailableError, ValueError):
         return None
-    return int(rows[0]["time"]) if rows else None
+    return None if newest is None else max(0.0, time.time() - newest)

@@ -21,6 +21,7 @@ from luftstrom.reconciliation import Reconciliation
 
 if TYPE_CHECKING:
     from luftstrom.deploy.status import Part
+    from luftstrom.doctor.findings import Finding
     from luftstrom.overview import Overview
     from luftstrom.tokens import HeldToken
     from luftstrom.transactions import Transaction
@@ -109,6 +110,14 @@ def show_status(overview: "Overview") -> None:
     )
     out.print(f"memory {total / MIB:,.0f} MiB in all · {fresh}")
     show_line(f"logs in {overview.logs_dir}")
+
+
+def show_finding(finding: "Finding") -> None:
+    """One line of what was found, and one of what to do next."""
+    mark = {"well": "[green]✓[/]", "doubtful": "[yellow]![/]", "ill": "[red]✗[/]", "unasked": "[dim]–[/]"}
+    out.print(f"{mark[finding.verdict]} {escape(finding.what)}: {escape(finding.detail)}", soft_wrap=True)
+    if finding.remedy:
+        out.print(f"  → {escape(finding.remedy)}", soft_wrap=True)
 
 
 def show_air(places: Sequence[PlaceAir]) -> None:

@@ -101,8 +101,12 @@ def influxql(query: AirQuery, resolution: str) -> str:
 def conditions(query: AirQuery) -> str:
     """Whose values, as a condition of InfluxQL."""
     sensor = None if query.sensor_id is None else str(query.sensor_id)
-    given = {"sensor_id": sensor, "city": query.city, "country": query.country}
-    return " AND ".join(f'"{tag}" = {quoted(value)}' for tag, value in given.items() if value is not None)
+    return " AND ".join(tag_conditions(sensor_id=sensor, city=query.city, country=query.country))
+
+
+def tag_conditions(**value_by_tag: str | None) -> list[str]:
+    """A condition of InfluxQL for each tag that is given."""
+    return [f'"{tag}" = {quoted(value)}' for tag, value in value_by_tag.items() if value is not None]
 
 
 def quoted(text: str) -> str:

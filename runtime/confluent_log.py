@@ -1,6 +1,7 @@
 """The log on Kafka, by confluent-kafka (librdkafka): the reader for much in little time."""
 
 import logging
+import threading
 from collections.abc import Mapping, Sequence
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -13,12 +14,14 @@ from runtime.log_interfaces import Partition, Records
 log = logging.getLogger(__name__)
 
 SESSION_TIMEOUT_MS = 9_000
-REQUEST_TIMEOUT_MS = 3_000  # bounds a commit, for stopping takes at most 10 s in all
+REQUEST_TIMEOUT_MS = 3_000
+COMMIT_TIMEOUT_S = 2.0  # stopping takes at most 10 s in all
 RECONNECT_CAP_MS = 2_000
-# What is fetched ahead of `poll`; librdkafka would take 64 MiB.
+# What is fetched ahead of `poll`; librdkafka would take 64 MiB. A fetch comes on top, several times as large
+# once it is unpacked.
 PREFETCHED_KIB = 8 * 1024
 PREFETCHED_RECORDS = 20_000
-FETCH_BYTES = 8 * 1024 * 1024
+FETCH_BYTES = 1024 * 1024
 METADATA_TIMEOUT_S = 3.0
 LAG_TIMEOUT_S = 1.0
 # A question to the broker waits behind a fetch that waits for records.
@@ -45,6 +48,7 @@ class ConfluentRecordSource:
         require_reachable(bootstrap_servers)
         self._position: dict[Partition, int] = {}
         self._paused: set[Partition] = set()
+        self._commit: _Commit | None = None
         self._consumer = Consumer(
             {
                 "bootstrap.servers": bootstrap_servers,
@@ -64,7 +68,7 @@ class ConfluentRecordSource:
                 "queued.min.messages": PREFETCHED_RECORDS,
                 "fetch.wait.max.ms": FETCH_WAIT_MS,
                 "fetch.max.bytes": FETCH_BYTES,
-                "fetch.message.max.bytes": FETCH_BYTES // 8,
+                "fetch.message.max.bytes": FETCH_BYTES // 4,
                 # Tells where a partition ends behind marks of transactions, which are no records.
                 "enable.partition.eof": True,
                 "allow.auto.create.topics": False,
@@ -104,17 +108,11 @@ class ConfluentRecordSource:
         return self._told(polled, failure)
 
     def commit(self, next_offset_by_partition: Mapping[Partition, int]) -> None:
-        """Commit for the group; raises UnavailableError where the broker did not take it."""
-        offsets = [
-            TopicPartition(*partition, offset) for partition, offset in next_offset_by_partition.items()
-        ]
-        try:
-            committed = self._consumer.commit(offsets=offsets, asynchronous=False)
-        except KafkaException as error:
-            raise UnavailableError(f"Kafka did not take the offsets: {error}") from error
-        refused = [each for each in committed or () if each.error is not None]
-        if refused:
-            raise UnavailableError(f"Kafka did not take the offsets: {refused[0].error}")
+        """Commit for the group; raises UnavailableError where the broker did not take it in time."""
+        if self._commit is not None and not self._commit.is_over(COMMIT_TIMEOUT_S):
+            raise UnavailableError("Kafka has not taken the offsets before these yet")
+        self._commit = _Commit(self._consumer, next_offset_by_partition)
+        self._commit.require_taken(COMMIT_TIMEOUT_S)
 
     def pause(self) -> None:
         """Fetch nothing until `resume`."""
@@ -146,8 +144,9 @@ class ConfluentRecordSource:
             raise UnavailableError(f"Kafka does not tell the ends of partitions: {error}") from error
 
     def close(self) -> None:
-        """Leave the group; a static member keeps its place for the session's time."""
-        self._consumer.close()
+        """Leave the group, if the broker is there; a static member keeps its place for the session's time."""
+        if self._commit is None or self._commit.is_over(0):
+            self._consumer.close()
 
     def _told(self, polled: dict[Partition, Records], failure: KafkaError | None) -> dict[Partition, Records]:
         for partition, records in polled.items():
@@ -190,6 +189,36 @@ class ConfluentRecordSource:
         missing = sorted(set(topics) - set(known))
         if missing:
             raise UnavailableError(f"Kafka has no topic {', '.join(missing[:3])}: create the topics first")
+
+
+class _Commit:
+    """One commit, in a thread of its own: librdkafka waits for a broker that is away as long as it is."""
+
+    def __init__(self, consumer: Consumer, next_offset_by_partition: Mapping[Partition, int]) -> None:
+        offsets = [TopicPartition(*each, offset) for each, offset in next_offset_by_partition.items()]
+        self._failure: object = None
+        self._thread = threading.Thread(target=self._run, args=(consumer, offsets), daemon=True)
+        self._thread.start()
+
+    def is_over(self, timeout_s: float) -> bool:
+        """Whether the broker answered, now or within the time."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def require_taken(self, timeout_s: float) -> None:
+        """Raise UnavailableError where the broker does not answer in time, or refuses."""
+        if not self.is_over(timeout_s):
+            raise UnavailableError(f"Kafka did not take the offsets in {timeout_s:g} s")
+        if self._failure is not None:
+            raise UnavailableError(f"Kafka did not take the offsets: {self._failure}")
+
+    def _run(self, consumer: Consumer, offsets: list[TopicPartition]) -> None:
+        try:
+            committed = consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as error:
+            self._failure = error
+            return
+        self._failure = next((each.error for each in committed or () if each.error is not None), None)
 
 
 def _partition(message: Message) -> Partition:

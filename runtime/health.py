@@ -3,11 +3,11 @@
 import json
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from contracts.errors import UnavailableError
@@ -58,10 +58,11 @@ def serving_health(
 ) -> Iterator[int]:
     """Serve health and metrics in a thread while the block runs; gives the port (chosen when 0).
 
+    To what the registry holds come the process' own memory, CPU and open files (`process_…`).
     Raises UnavailableError where the port is taken.
     """
     try:
-        server = ThreadingHTTPServer((host, port), _handler(health, registry))
+        server = ThreadingHTTPServer((host, port), _handler(health, (registry, _of_process())))
     except OSError as error:
         raise UnavailableError(f"cannot serve health and metrics on {host}:{port}: {error}") from error
     server.daemon_threads = True
@@ -75,10 +76,16 @@ def serving_health(
         thread.join()
 
 
-def _handler(health: Health, registry: CollectorRegistry) -> type[BaseHTTPRequestHandler]:
+def _of_process() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    return registry
+
+
+def _handler(health: Health, registries: Sequence[CollectorRegistry]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            status, content_type, body = _answer(self.path, health, registry)
+            status, content_type, body = _answer(self.path, health, registries)
             self.send_response(status)
             self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(body)))
@@ -91,9 +98,9 @@ def _handler(health: Health, registry: CollectorRegistry) -> type[BaseHTTPReques
     return Handler
 
 
-def _answer(path: str, health: Health, registry: CollectorRegistry) -> tuple[int, str, bytes]:
+def _answer(path: str, health: Health, registries: Sequence[CollectorRegistry]) -> tuple[int, str, bytes]:
     if path == "/metrics":
-        return 200, CONTENT_TYPE_LATEST, generate_latest(registry)
+        return 200, CONTENT_TYPE_LATEST, b"".join(map(generate_latest, registries))
     if path == "/livez":
         return _verdict(None if health.is_live else "the main loop has stopped")
     if path == "/readyz":

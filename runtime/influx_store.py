@@ -1,7 +1,7 @@
 """InfluxDB 2: writing line protocol through influxdb-client, reading by InfluxQL."""
 
 import gzip
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -107,10 +107,20 @@ class InfluxPointStore:
 
 
 class InfluxReader:
-    """InfluxQL queries with a read token; a bucket is a database of its name."""
+    """InfluxQL queries with a read token; a bucket is a database of its name.
 
-    def __init__(self, *, url: str, token: str, ca_file: Path | None = None) -> None:
-        self._url, self._ca_file = url, ca_file
+    `token_now` is asked for the token again where InfluxDB does not know the one that we hold (401).
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        token: str,
+        token_now: Callable[[], str] | None = None,
+        ca_file: Path | None = None,
+    ) -> None:
+        self._url, self._token_now, self._ca_file = url, token_now or (lambda: token), ca_file
         self._session = requests.Session()
         self._session.headers["Authorization"] = f"Token {token}"
 
@@ -139,16 +149,10 @@ class InfluxReader:
 
     @contextmanager
     def _answer(self, bucket: str, influxql: str, **more: str) -> Iterator[requests.Response]:
-        try:
-            answer = self._session.get(
-                f"{self._url}/query",
-                params={"db": bucket, "q": influxql, "epoch": "s", **more},
-                timeout=QUERY_TIMEOUT_S,
-                stream=bool(more),
-                verify=verified_by(self._ca_file),
-            )
-        except requests.RequestException as error:
-            raise UnavailableError(f"no answer from InfluxDB at {self._url}: {error}") from error
+        answer = self._asked(bucket, influxql, more)
+        if answer.status_code == requests.codes.unauthorized and self._has_taken_new_token():
+            answer.close()
+            answer = self._asked(bucket, influxql, more)
         with closing(answer):
             if answer.status_code >= 500:
                 raise UnavailableError(
@@ -160,6 +164,26 @@ class InfluxReader:
                     "InfluxDB. The bootstrap makes one that works."
                 )
             yield answer
+
+    def _asked(self, bucket: str, influxql: str, more: Mapping[str, str]) -> requests.Response:
+        try:
+            return self._session.get(
+                f"{self._url}/query",
+                params={"db": bucket, "q": influxql, "epoch": "s", **more},
+                timeout=QUERY_TIMEOUT_S,
+                stream=bool(more),
+                verify=verified_by(self._ca_file),
+            )
+        except requests.RequestException as error:
+            raise UnavailableError(f"no answer from InfluxDB at {self._url}: {error}") from error
+
+    def _has_taken_new_token(self) -> bool:
+        """Whether our token was rotated, and we go on with its successor."""
+        header = f"Token {self._token_now()}"
+        if header == self._session.headers["Authorization"]:
+            return False
+        self._session.headers["Authorization"] = header
+        return True
 
 
 def _decoded(text: str | bytes) -> dict[str, Any]:

@@ -110,7 +110,11 @@ class KafkaPublisher:
 
 
 class KafkaRecordSource:
-    """A RecordSource that reads committed transactions only and never commits by itself."""
+    """A RecordSource that reads committed transactions only and never commits by itself.
+
+    With `member_id` its membership is static: a member that is back within the session's time gets its
+    partitions back, without a rebalance.
+    """
 
     def __init__(
         self,
@@ -119,6 +123,7 @@ class KafkaRecordSource:
         topics: Sequence[str],
         group_id: str,
         client_id: str,
+        member_id: str | None = None,
         security: KafkaSecurity = OPEN,
     ) -> None:
         self._consumer = _connected(
@@ -127,6 +132,7 @@ class KafkaRecordSource:
                     bootstrap_servers=bootstrap_servers.split(","),
                     group_id=group_id,
                     client_id=client_id,
+                    group_instance_id=member_id,
                     isolation_level="read_committed",
                     enable_auto_commit=False,
                     auto_offset_reset="earliest",

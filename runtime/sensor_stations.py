@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from contracts.stored import AIR, LIVE_BUCKET
-from runtime.air_query import quoted
+from runtime.air_query import tag_conditions
 from runtime.influx_store import InfluxReader
 
 EARTH_RADIUS_KM = 6371.0088  # mean radius, IUGG
@@ -85,8 +85,7 @@ def _feature(station: Station) -> dict[str, Any]:
 
 
 def _influxql(within_s: int, country: str | None, city: str | None) -> str:
-    given = {"country": country, "city": city}
-    where = "".join(f' AND "{tag}" = {quoted(value)}' for tag, value in given.items() if value is not None)
+    where = "".join(f" AND {each}" for each in tag_conditions(country=country, city=city))
     return (
         f'SELECT last("lat") AS lat, "lon", "indoor" FROM "{AIR}" '  # noqa: S608 - quoted
         f"WHERE time > now() - {within_s}s AND time < now() + 1d{where} "

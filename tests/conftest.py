@@ -11,9 +11,21 @@ from runtime.proxies import spare_loopback
 # As the command does.
 spare_loopback(os.environ)
 
+# Tests are shared out by file, the longest first, so that no core waits for the last one.
+LONGEST_FIRST = ("end_to_end", "flink", "kubernetes", "ml", "integration")
+
 # A busy machine is no fault of the code.
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=_rank)
+
+
+def _rank(item):
+    ranks = (n for n, name in enumerate(LONGEST_FIRST) if item.get_closest_marker(name))
+    return next(ranks, len(LONGEST_FIRST))
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.processes import python
 from benchmarks.stream.floor import floor_us
 from benchmarks.stream.load import create_topics, fill
-from benchmarks.stream.measuring import Contender, cost_of, python
+from benchmarks.stream.measuring import Contender, cost_of
 from flink_jobs.job import Job
 from local_stack.install import Installed, install
 from local_stack.ports import free_ports

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import kafka
 
+from benchmarks.processes import ROOT, python
 from benchmarks.stream.load import create_topics
-from benchmarks.stream.measuring import ROOT, python
 from contracts.topics import MEASURE_TOPICS, READINGS_RAW
 from flink_jobs.job import Job
 from local_stack.install import install

@@ -2,21 +2,19 @@
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
 from kafka.admin import KafkaAdminClient, OffsetSpec
 from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
+from benchmarks.processes import ROOT, cpu_s, end, family, pss_mib, tail
 from contracts.topics import READINGS_RAW
 
-ROOT = Path(__file__).parents[2]
 EVERY_S = 0.1
 LIMIT_S = 900.0
 # The first readings pay for the start and for what Java compiles meanwhile.
@@ -67,15 +65,15 @@ def cost_of(contender: Contender, bootstrap_servers: str, log: Path) -> Cost:
             ends_at_s = time.monotonic() + LIMIT_S
             while not samples or samples[-1].readings < total:
                 if process.poll() is not None or time.monotonic() > ends_at_s:
-                    raise RuntimeError(f"{contender.name} ended or stood still: {_tail(log)}")
+                    raise RuntimeError(f"{contender.name} ended or stood still: {tail(log)}")
                 time.sleep(EVERY_S)
-                family = _family(process)
-                sample = Sample(_committed(admin, contender.group), time.monotonic(), _cpu_s(family))
+                members = family(process)
+                sample = Sample(_committed(admin, contender.group), time.monotonic(), cpu_s(members))
                 if not samples or sample.readings > samples[-1].readings:
                     samples.append(sample)
-                    peak = max(peak, _pss_mib(family))
+                    peak = max(peak, pss_mib(members))
     finally:
-        _end(process)
+        end(process)
     return _cost(samples, total, peak)
 
 
@@ -108,50 +106,3 @@ def _committed(admin: KafkaAdminClient, group: str) -> int:
     return sum(
         each.offset for part, each in offsets.items() if part.topic == READINGS_RAW.name and each.offset > 0
     )
-
-
-def _family(process: "subprocess.Popen[bytes]") -> list[psutil.Process]:
-    try:
-        first = psutil.Process(process.pid)
-        return [first, *first.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
-
-
-def _cpu_s(family: list[psutil.Process]) -> float:
-    total = 0.0
-    for each in family:
-        try:
-            used = each.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        total += used.user + used.system
-    return total
-
-
-def _pss_mib(family: list[psutil.Process]) -> float:
-    total = 0
-    for each in family:
-        try:
-            total += each.memory_full_info().pss
-        except psutil.NoSuchProcess:
-            continue
-    return total / 1024**2
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    for each in _family(process):
-        try:
-            each.kill()
-        except psutil.NoSuchProcess:
-            continue
-    process.wait()
-
-
-def _tail(log: Path) -> str:
-    return log.read_text(errors="replace")[-2000:]
-
-
-def python(*arguments: str) -> list[str]:
-    """A command of the interpreter that we run in."""
-    return [sys.executable, *arguments]

@@ -29,7 +29,7 @@ class Scope:
 
 
 SCOPES: tuple[Scope, ...] = (
-    Scope("collector", (WRITE,), ALL_BUCKETS, "the only writer"),
+    Scope("collector", (READ, WRITE), ALL_BUCKETS, "the only writer; reads what is stored in which type"),
     Scope("predictor", (READ,), ALL_BUCKETS, "the forecaster"),
     Scope("grafana", (READ,), ALL_BUCKETS, "dashboards and alerts"),
     Scope("reader", (READ,), ALL_BUCKETS, "the command luftstrom, and people"),

@@ -20,7 +20,7 @@ for password in "$secrets"/*.password; do
   set -- "$@" --add-scram "SCRAM-SHA-512=[name=$user,password=$(cat "$password")]"
 done
 # shellcheck disable=SC2086 - several flags
-"$java" $flags -cp "$libs/*" kafka.tools.StorageTool format --standalone --ignore-formatted \
+"$java" $flags -XX:TieredStopAtLevel=1 -cp "$libs/*" kafka.tools.StorageTool format --standalone --ignore-formatted \
   -t "$(head -c 16 /dev/urandom | base64 | tr '+/' 'AB' | cut -c1-22)" -c "$run/server.properties" "$@"
 # shellcheck disable=SC2086
 exec "$java" $flags -Xms64m "-Xmx$heap" -cp "$libs/*" kafka.Kafka "$run/server.properties"

@@ -22,6 +22,8 @@ COORDINATES_BY_PART = {
         "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4",
     ),
     "flink-connector": ("org.apache.flink:flink-sql-connector-kafka:5.0.0-2.2",),
+    # A plugin of the image: checkpoints in a store that speaks S3. Of 2.2.1 there is none on Maven Central.
+    "flink-s3": ("org.apache.flink:flink-s3-fs-presto:2.2.0",),
 }
 
 

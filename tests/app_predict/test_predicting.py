@@ -181,6 +181,7 @@ def test_sensors_of_a_measure_without_model_are_counted(tmp_path):
     assert system.metric("sensors_skipped_total", measure="temperature", reason="no_model") == 2
 
 
+@pytest.mark.slow
 def test_a_champion_is_served_and_judged_against_the_blend(tmp_path):
     system = System(tmp_path, champions=GivenChampions(pm25=a_champion()))
     for hour in range(WINDOW_H + 2):
@@ -191,6 +192,7 @@ def test_a_champion_is_served_and_judged_against_the_blend(tmp_path):
     assert {each.skill_blend is not None for each in system.skills} == {True}
 
 
+@pytest.mark.slow
 def test_a_champion_below_the_blend_for_two_days_is_demoted_until_the_next_promotion(tmp_path):
     system = System(tmp_path, champions=GivenChampions(pm25=a_champion(a_bad_network)))
     demoted_at_h = WINDOW_H + DEMOTED_BELOW_H - 1
@@ -210,6 +212,7 @@ def test_a_champion_below_the_blend_for_two_days_is_demoted_until_the_next_promo
     assert system.metric("champion_demoted", measure="pm25") == 0
 
 
+@pytest.mark.slow
 def test_bands_that_hold_too_few_truths_are_widened_as_truths_come(tmp_path):
     def too_narrow(inputs):
         answer = an_anchored_network(inputs)

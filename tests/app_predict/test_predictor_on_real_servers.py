@@ -52,7 +52,7 @@ def rows(issued_at_s):
 def store(tmp_path_factory, rows):
     with running_influxd(tmp_path_factory.mktemp("influxd")) as server:
         writer = InfluxPointStore(url=server.url, org=ORG, bucket=HOURLY.name, token=server.write_token)
-        lines = [line for row in aggregates(rows) for line in window_lines(AIR_WINDOWS["1h"])(row)]
+        lines = [text for row in aggregates(rows) for _, text in window_lines(AIR_WINDOWS["1h"])(row)]
         for first in range(0, len(lines), BATCH):
             writer.write(lines[first : first + BATCH])
         writer.close()

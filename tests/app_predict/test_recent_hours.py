@@ -1,6 +1,7 @@
 """Gathered piece by piece, the hours are the table that training makes of them at once."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,6 +39,7 @@ def pieces(rows, hours):
         yield rows.where(inside)
 
 
+@pytest.mark.slow
 @given(rows=hourly_rows(), hours_a_piece=st.integers(1, 50))
 def test_pieces_make_the_same_table_as_the_whole(rows, hours_a_piece):
     gathered = RecentHours(MEASURES, starts_at_s=0, hours=HOURS)

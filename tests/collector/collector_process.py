@@ -72,6 +72,15 @@ class CollectorProcess:
     def is_running(self):
         return self.process.poll() is None
 
+    def points_written(self):
+        """Since its start, repeats included."""
+        try:
+            text = requests.get(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=5).text
+        except requests.ConnectionError:
+            return 0.0
+        lines = [line for line in text.splitlines() if line.startswith("collector_points_written_total{")]
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
+
     def unready_because(self):
         try:
             return requests.get(f"http://127.0.0.1:{self.metrics_port}/readyz", timeout=5).json()["because"]

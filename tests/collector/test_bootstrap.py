@@ -250,6 +250,7 @@ def test_the_command_makes_ready_and_rotates(own_influx, tmp_path):
     assert all(secret not in said for secret in (before, after, own_influx.operator_token))
 
 
+@pytest.mark.slow
 def test_the_commands_help_names_every_setting_and_token():
     shown = run_bootstrap("--help").stdout
 
@@ -259,6 +260,7 @@ def test_the_commands_help_names_every_setting_and_token():
         assert name in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "said"),
     [

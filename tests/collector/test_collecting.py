@@ -268,6 +268,7 @@ def test_mostly_bad_batches_end_the_collector_without_a_commit(a_world):
     assert (world.committed, world.dead_letters) == (0, [])
 
 
+@pytest.mark.slow
 def test_an_outage_of_kafka_is_told_and_waited_for(a_world):
     world = a_world()
     world.log.is_available = False
@@ -353,6 +354,7 @@ def test_a_collector_that_kafka_gives_nothing_more_ends_so_that_a_new_one_goes_o
     assert "no record of 7" in str(world.failure)
 
 
+@pytest.mark.slow
 def test_a_collector_that_waits_for_its_store_is_not_stalled(a_world, monkeypatch):
     monkeypatch.setattr(collecting, "STALLED_S_MAX", 0.5)
     world = a_world(queue_batches=1)

@@ -23,11 +23,12 @@ def servers(kafka, influx):
     return servers
 
 
-@pytest.fixture
-def collector(kafka, influx, tmp_path):
+@pytest.fixture(params=["confluent-kafka"])
+def collector(kafka, influx, tmp_path, request):
     process = CollectorProcess(
         kafka=kafka, influx=influx, group_id=f"test-{uuid.uuid4().hex}", folder=tmp_path
     )
+    process.environment["COLLECTOR_KAFKA_CLIENT"] = request.param
     process.start()
     yield process
     if process.is_running:
@@ -152,6 +153,20 @@ def test_a_wrong_token_is_told_and_nothing_is_set_aside(servers, collector, valu
     assert servers.dead_letters(MEASURE_TOPICS["co2"].name) == []
 
 
+def test_it_stops_in_time_while_kafka_is_away(collector, kafka):
+    wait_until(lambda: collector.unready_because() is None)
+
+    kafka.server.kill()
+    try:
+        wait_until(lambda: "Kafka" in (collector.unready_because() or ""))
+        exit_code, seconds = collector.stop()
+    finally:
+        kafka.server.restart()  # the others' tests need it too
+
+    assert (exit_code, seconds < 10.0) == (0, True)
+
+
+@pytest.mark.parametrize("collector", ["confluent-kafka", "kafka-python"], indirect=True)
 def test_an_outage_of_kafka_is_told_and_waited_for(servers, collector, values, kafka):
     wait_until(lambda: collector.unready_because() is None)
 

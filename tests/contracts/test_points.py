@@ -33,7 +33,7 @@ def a_value(**given_fields):
 
 
 def line_of(value):
-    [text] = PM10.lines(value)
+    [(_, text)] = PM10.lines(value)
     return text
 
 
@@ -70,7 +70,8 @@ def test_a_line_is_of_a_measurement_with_its_tags_and_types(stored):
     by_name = {measurement.name: measurement for measurement in stored.measurements}
 
     for message in examples(stored):
-        for text in stored.lines(message):
+        for series, text in stored.lines(message):
+            assert text.startswith(f"{series} ")
             name, tags, types = parsed(text)
             assert set(tags) <= set(by_name[name].tags)
             assert tags == sorted(tags)
@@ -102,6 +103,17 @@ def test_a_value_has_sorted_tags_typed_fields_and_seconds():
     )
 
 
+def test_the_position_of_a_reading_is_written_with_its_first_value_alone():
+    placed = set()
+    texts = [
+        PM10.lines(a_value(observed_at_s=at_s, lat=57.13, lon=-2.1, indoor=0), placed)[0][1]
+        for at_s in (1557649203, 1557649203, 1557649353)
+    ]
+
+    assert ["lat=57.13,lon=-2.1,indoor=0i" in text for text in texts] == [True, False, True]
+    assert texts[1] == "air,sensor_id=71,sensor_type=SDS011 pm10_ug_m3=12.4,pm10_flags=0i 1557649203"
+
+
 def test_what_is_unknown_is_left_out():
     assert line_of(a_value(sensor_type=None, city=" ")) == (
         "air,sensor_id=71 pm10_ug_m3=12.4,pm10_flags=0i 1557649203"
@@ -109,12 +121,14 @@ def test_what_is_unknown_is_left_out():
 
 
 def test_a_whole_number_stays_a_float():
-    assert "pm10_ug_m3=12.0," in line_of(a_value(value=12))
+    whole = PM10.topic.decode(PM10.topic.encode(a_value(value=12)))
+
+    assert "pm10_ug_m3=12.0," in line_of(whole)
 
 
 @pytest.mark.parametrize("measure", MEASURES, ids=lambda measure: measure.name)
 def test_the_field_follows_from_the_topic(measure):
-    [text] = STORED_BY_TOPIC[MEASURE_TOPICS[measure.name].name].lines(a_value())
+    [(_, text)] = STORED_BY_TOPIC[MEASURE_TOPICS[measure.name].name].lines(a_value())
 
     assert f" {measure.field}=12.4,{measure.flags_field}=0i " in text
 
@@ -145,7 +159,7 @@ def test_the_measures_of_a_citys_hour_merge():
     hours = [
         parsed(text)
         for number in (0, 1)
-        for text in STORED_BY_TOPIC[PLACES_1H.name].lines(example(PLACES_1H, number))
+        for _, text in STORED_BY_TOPIC[PLACES_1H.name].lines(example(PLACES_1H, number))
     ]
 
     assert hours[0][:2] == hours[1][:2]
@@ -155,10 +169,8 @@ def test_the_measures_of_a_citys_hour_merge():
 def test_each_flag_of_a_span_has_its_line():
     span = msgspec.structs.replace(example(FLAGS), flags=64 | 256)
 
-    assert [re.search("flag=([a-z]+)", text)[1] for text in STORED_BY_TOPIC[FLAGS.name].lines(span)] == [
-        "dead",
-        "stuck",
-    ]
+    lines = STORED_BY_TOPIC[FLAGS.name].lines(span)
+    assert [re.search("flag=([a-z]+)", series)[1] for series, _ in lines] == ["dead", "stuck"]
 
 
 def test_a_span_without_a_flag_makes_no_line():
@@ -168,7 +180,7 @@ def test_a_span_without_a_flag_makes_no_line():
 
 def test_a_forecast_is_stored_at_the_hours_it_is_of_and_by_its_lead():
     forecast = example(FORECASTS)
-    lines = STORED_BY_TOPIC[FORECASTS.name].lines(forecast)
+    lines = [text for _, text in STORED_BY_TOPIC[FORECASTS.name].lines(forecast)]
     newest = [int(text.rsplit(" ", 1)[1]) for text in lines if text.startswith("forecast,")]
     by_lead = {
         re.search(r"lead_h=(\d+)", text)[1]: text for text in lines if text.startswith("forecast_lead,")

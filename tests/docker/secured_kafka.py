@@ -15,6 +15,7 @@ from local_stack.single import Server
 from runtime.kafka_security import KafkaSecurity
 
 DOCKER = Path(__file__).parents[2] / "docker"
+START_LIMIT_S = 180.0  # Java starts twice: it formats the storage first
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def running_secured_kafka(folder, secrets):
         [*command, str(DOCKER / "kafka" / "start.sh"), str(properties)],
         log=folder / "server.log",
         require=lambda: _require_answer(kafka),
+        start_limit_s=START_LIMIT_S,
     )
     server.start()
     try:
@@ -69,7 +71,7 @@ def _on_loopback(folder, secrets, port, internal_port, controller_port):
         ":9094": f":{internal_port}",
         ":9093": f":{controller_port}",
         "/var/lib/kafka/data": str(folder / "data"),
-        "/secrets/": f"{secrets / 'kafka'}/",
+        "/secrets/kafka/": f"{secrets / 'kafka'}/",
     }.items():
         assert written in text
         text = text.replace(written, here)

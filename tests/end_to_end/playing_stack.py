@@ -21,7 +21,7 @@ DAYS = 3
 PORTS = (
     "kafka_port", "kafka_controller_port", "influxd_port", "valkey_port", "recording_port",
     "flink_rest_port", "flink_metrics_port", "scraper_metrics_port", "collector_metrics_port",
-    "predictor_metrics_port",
+    "predictor_metrics_port", "page_port", "page_metrics_port",
 )  # fmt: skip
 
 

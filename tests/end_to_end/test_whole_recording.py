@@ -5,12 +5,14 @@ While they play, each process is killed with -9 once; nothing is done by hand.
 """
 
 import json
+import re
 import time
 
 import pytest
 import requests
 
 from luftstrom.connections import connections
+from tests.dashboards.filled_metrics import FLINK_METRICS
 from tests.end_to_end.independent_recording import doubted_points, points_of, records_of
 from tests.end_to_end.playing_stack import (
     RECORDING,
@@ -208,3 +210,10 @@ def test_bad_input_restarts_nothing(after_bad_input, played):
     restarts_before, _ = after_bad_input
 
     assert {name: process.restarts for name, process in processes_by_name(played).items()} == restarts_before
+
+
+def test_flink_serves_the_metrics_that_dashboards_and_alerts_name(played):
+    url = f"http://127.0.0.1:{played.flink_metrics_port}/metrics"
+    served = set(re.findall(r"^(\w+)", requests.get(url, timeout=30).text, re.MULTILINE))
+
+    assert set(re.findall(r"^(\w+)", FLINK_METRICS.read_text(), re.MULTILINE)) <= served

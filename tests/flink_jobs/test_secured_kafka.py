@@ -17,7 +17,7 @@ from tests.docker.secured_kafka import running_secured_kafka
 from tests.flink_jobs.split_process import JobProcess, create_topics, wait_until
 
 ROOT = Path(__file__).parents[2]
-LIMIT_S = 120.0
+LIMIT_S = 300.0
 NOON_MS = 1_795_651_200_000
 READING = ROOT / "contracts" / "examples" / "readings-raw-v1" / "sds011.json"
 

@@ -243,6 +243,7 @@ def test_jars_without_a_network_are_refused_with_the_remedy_and_nothing_is_left(
     assert [path for path in cache.rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.slow
 def test_an_install_that_is_killed_leaves_no_half_made_part_and_no_lock(cache):
     code = (
         "import pathlib, signal, sys\n"

@@ -27,6 +27,7 @@ def a_record(second: int = 0, record_id: int = 3_490_000_000) -> bytes:
     })  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["aberdeen-2019-05-12", "aberdeen-2019-03-22"])
 def test_a_packaged_recording_holds_its_files_lines_in_order(name):
     recording = Recording.load(name)
@@ -39,6 +40,7 @@ def test_a_packaged_recording_holds_its_files_lines_in_order(name):
     assert (records[0][0], records[-1][0]) == (recording.first_s, recording.last_s)
 
 
+@pytest.mark.slow
 def test_the_packaged_recordings_share_no_id():
     ids = [
         {number for _, raw in Recording.load(name) for number in ids_of(raw)} for name in recording_names()
@@ -105,6 +107,7 @@ def test_records_are_played_by_their_time_and_not_by_their_line():
     assert [msgspec.json.decode(raw)["id"] for _, raw in recording] == [1, 3, 0, 4, 2]
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # what packing takes depends on the machine
 @given(st.lists(st.lists(st.integers(0, 3599), max_size=40), min_size=1, max_size=4), st.floats(0, 1))
 def test_a_file_of_several_streams_is_read_up_to_the_last_whole_record_of_what_is_left(streams, share):

@@ -59,6 +59,7 @@ def at(second, number, **changes):
     return a_record(number, timestamp=f"2026-01-01 00:{second // 60:02}:{second % 60:02}", **changes)
 
 
+@pytest.mark.slow
 def test_snapshots_of_a_recording_are_that_recording(path):
     recorded(path, *(snapshot(minute) for minute in range(1, 61)))
 
@@ -125,6 +126,7 @@ def keep_recording(path, told):
         told.send(file.records)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("snapshots", [1, 7, 30])
 def test_a_kill_leaves_everything_recorded_so_far(path, snapshots):
     ours, theirs = multiprocessing.Pipe(duplex=False)

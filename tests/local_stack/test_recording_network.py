@@ -13,6 +13,8 @@ from local_stack.recordings import Recording
 from scraper.parsing import parsed_payload
 from scraper.places import looked_up_places
 
+pytestmark = pytest.mark.slow  # whole windows of the network
+
 START_S = 1_800_000_000
 LATER_S = START_S + 3600
 SMALL = 2000

@@ -42,6 +42,7 @@ def shown(recording: Recording, clock_s: float, *, once: bool = False) -> dict[i
 moments = st.lists(st.integers(0, 4000), min_size=1, max_size=60)
 
 
+@pytest.mark.slow
 @given(moments, st.sampled_from([1, 60, 120, 150, 240, 299, 300]), st.integers(0, 299))
 def test_whoever_polls_at_least_every_five_minutes_sees_each_record_at_its_time(seconds, step, begin):
     recording = a_recording(*seconds)
@@ -71,6 +72,7 @@ def test_the_list_changes_by_the_minute_and_consecutive_lists_overlap():
     assert len(shown(recording, START_S + 600).keys() & shown(recording, START_S + 660).keys()) == 8
 
 
+@pytest.mark.slow
 @given(moments, st.integers(0, 5))
 def test_each_loop_shows_every_record_again_with_a_new_id(seconds, loops):
     recording = a_recording(*seconds)

@@ -30,7 +30,7 @@ from tests.local_stack.small_programs import processes_marked
 pytestmark = pytest.mark.end_to_end
 
 ROOT = Path(__file__).parents[2]
-NAMES = {"kafka", "influxd", "valkey", "recording", "flink", "collector", "predictor", "scraper"}
+NAMES = {"kafka", "influxd", "valkey", "recording", "flink", "collector", "predictor", "scraper", "page"}
 DOWN_LIMIT_S = 20.0
 # 25 s on a quiet machine (benchmarks/); tests share theirs.
 UP_LIMIT_S = 60.0

@@ -32,7 +32,7 @@ def write(influx, topic, messages):
         url=influx.url, org=influx.org, bucket=stored.bucket.name, token=influx.write_token
     )
     with closing(store):
-        store.write([line for message in messages for line in stored.lines(message)])
+        store.write([text for message in messages for _, text in stored.lines(message)])
 
 
 def write_values(influx, measure, sensor_id, values, *, from_s, every_s=MINUTE_S, **more):

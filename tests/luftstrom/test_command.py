@@ -45,6 +45,7 @@ ABOUT_BY_COMMAND = {
         "--as",
         "Exit code 1",
     ),
+    "doctor": ("what to do next", "--json", "Exit code 1"),
     "export": ("whole days of readings as Parquet", "--day", "--from", "--to", "--into", "--overwrite"),
     "stations": ("Show who sends", "--near", "--km", "--country", "--city", "geojson"),
     "replay": ("through a job again", "--from", "--version", "Ctrl-C"),
@@ -274,7 +275,7 @@ def letters(monkeypatch):
     for letter in (dead_letter(Reason.NOT_JSON, b"{\xff"), dead_letter(Reason.NOT_A_NUMBER, b"abc")):
         log.append(DEAD_LETTERS.name, DEAD_LETTERS.encode(letter), key=None, timestamp_ms=1_767_225_600_000)
     monkeypatch.setattr(stack, "is_running", lambda _settings: True)
-    monkeypatch.setattr(commands, "KafkaLogReader", lambda _address: MemoryLogReader(log))
+    monkeypatch.setattr(commands, "KafkaLogReader", lambda _address, **_security: MemoryLogReader(log))
 
 
 def test_dead_letters_of_one_reason_are_chosen(letters):

@@ -1,16 +1,19 @@
 """A small network on made-up weather: trained, exported, registered, judged; bad ones refused."""
 
+import re
 from dataclasses import replace as with_members
 
 import numpy as np
 import pytest
 from msgspec import structs
+from typer.testing import CliRunner
 
 from forecasting.bundle import ModelBundle
 from forecasting.card import TrainingRanges
 from forecasting.registry import ModelRegistry
 from model_training import commands
 from model_training.backtesting import backtest
+from model_training.cli import app
 from model_training.gate import judged
 from model_training.golden import read_golden, require_agreement
 from model_training.training import prepared
@@ -20,8 +23,13 @@ pytestmark = pytest.mark.ml
 
 
 @pytest.fixture(scope="module")
-def ready(tmp_path_factory):
-    return prepared(weather(tmp_path_factory.mktemp("tables")), PROTOCOL, DESIGN)
+def tables(tmp_path_factory):
+    return tmp_path_factory.mktemp("tables")
+
+
+@pytest.fixture(scope="module")
+def ready(tables):
+    return prepared(weather(tables), PROTOCOL, DESIGN)
 
 
 @pytest.fixture(scope="module")
@@ -185,3 +193,51 @@ def test_a_version_with_changed_weights_is_not_promoted(ready, registry, version
     assert changed != files["model.tflite"]
     assert any(reason.startswith("bad_export") for reason in found.reasons)
     assert copied.champion("temperature").method == "blend"
+
+
+@pytest.fixture
+def run(tables, registry):
+    """A command of `luftstrom train` on these tables; what it prints."""
+
+    def ran(*command):
+        given = ["--data", str(tables), "--measure", "temperature", "--registry", str(registry.root)]
+        split = [
+            "--train-until",
+            "2019-02-10",
+            "--validate-until",
+            "2019-02-22",
+            "--test-until",
+            "2019-03-17",
+        ]
+        result = CliRunner().invoke(app, [*command, *given, *split], env={"COLUMNS": "200"})
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    return ran
+
+
+def test_the_report_is_one_page_with_every_part_that_loads_nothing(run, version, tmp_path):
+    out = tmp_path / "report.html"
+    run("report", "--model", version, "--out", str(out))
+    page = out.read_text()
+
+    for part in (
+        "Scores",
+        "Skill by horizon",
+        "Calibration",
+        "Examples",
+        "Best and worst sensors",
+        "Training",
+    ):
+        assert f"<h2>{part}</h2>" in page
+    assert all(f">{name}<" in page for name in ("persistence", "seasonal-naive", "blend", version))
+    assert not re.findall(r"""(?:src|href)=["']?https?://|url\(https?:""", page)
+
+
+def test_two_models_are_compared_by_horizon_and_place_with_an_interval(run, version):
+    told = run("compare", version, "blend")
+
+    assert version in told
+    for row in ("h1 ", "h13-24", "unseen"):
+        assert row in told
+    assert re.search(r"\+\d+\.\d% \([+-]\d+\.\d% … [+-]\d+\.\d%\)", told)

@@ -1,5 +1,7 @@
 """What a process says of itself over HTTP."""
 
+import re
+
 import pytest
 import requests
 from prometheus_client import CollectorRegistry, Counter
@@ -77,6 +79,15 @@ def test_metrics_are_served(url, registry):
     Counter("kitchen_meals", "Meals served.", registry=registry).inc(3)
 
     assert "kitchen_meals_total 3.0" in requests.get(f"{url}/metrics", timeout=5).text
+
+
+def test_a_process_tells_its_memory_and_cpu_beside_its_own_metrics(url, registry):
+    Counter("kitchen_meals", "Meals served.", registry=registry).inc(3)
+    text = requests.get(f"{url}/metrics", timeout=5).text
+
+    assert re.search(r"^process_resident_memory_bytes [1-9]", text, re.MULTILINE)
+    assert re.search(r"^process_cpu_seconds_total [0-9]", text, re.MULTILINE)
+    assert "kitchen_meals_total 3.0" in text
 
 
 def test_a_taken_port_is_named(url, health, registry):

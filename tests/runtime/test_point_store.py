@@ -178,7 +178,7 @@ def test_any_finite_float_and_any_tag_come_back(influx, cities, value):
     ]
 
     lines = value_lines(MEASURE_BY_NAME["pm10"])
-    points.store.write([line for message in messages for line in lines(message)])
+    points.store.write([text for message in messages for _, text in lines(message)])
 
     query = f"SELECT pm10_ug_m3 FROM air WHERE sensor_type = '{kind}' GROUP BY sensor_id, city"
     rows = points.reader.query(LIVE_BUCKET, query)

@@ -34,6 +34,7 @@ def test_no_other_city_is_nearer_all_over_the_world():
     assert answers(positions) == expected(positions)
 
 
+@pytest.mark.slow
 def test_it_takes_less_than_half_the_memory_of_the_packages_search():
     ours = peak_mib("from scraper.gazetteer import nearest_cities; nearest_cities([(57.13, -2.086)])")
     theirs = peak_mib("import reverse_geocode; reverse_geocode.search([(57.13, -2.086)])")

@@ -220,6 +220,7 @@ def test_records_that_lack_their_end_cost_only_themselves():
     assert ids(parsed(b"[" + b",".join(sent) + b"]")) == list(range(2, 501, 2))
 
 
+@pytest.mark.slow
 def test_thousands_of_records_that_lack_their_end_cost_only_themselves():
     whole = [json.dumps(a_record(number)).encode() for number in range(1, 6_001)]
     sent = [record[:-2] if number % 3 == 0 else record for number, record in enumerate(whole, start=1)]
@@ -269,6 +270,7 @@ def test_an_empty_payload_holds_nothing_or_one_letter(payload):
     assert len(result.letters) <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "payload",
     [

@@ -70,6 +70,7 @@ def test_a_value_that_is_not_ours_is_unknown(cache, client):
     assert cache.known([ABERDEEN]) == {}
 
 
+@pytest.mark.slow
 def test_thousands_of_places_are_kept_counted_and_purged(cache, client):
     many = {(round(number * 0.001, 4), 1.0): A_PLACE for number in range(12_000)}
     client.set("scraper:published", b"not a place")

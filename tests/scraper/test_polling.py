@@ -375,6 +375,7 @@ def test_a_source_that_is_away_changes_nothing(house):
     assert house.totals()["polls"] == 1
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
     polls=st.lists(
@@ -405,6 +406,7 @@ def test_the_arithmetic_closes_through_any_outages(polls):
     assert totals["refused"] == len(house.letters())
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
     polls=st.lists(

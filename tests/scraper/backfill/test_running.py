@@ -249,6 +249,7 @@ def test_a_day_or_file_that_is_not_there_is_told_and_costs_no_other(house, servi
     assert "2019-05-14_sds011_sensor_1.csv is not there" in outcome.problems[1]
 
 
+@pytest.mark.slow
 def test_the_archive_of_two_days_is_taken_reading_by_reading(house, archive_days):
     expected = readings_in(archive_days)
     outcome = house.take(archive_days)

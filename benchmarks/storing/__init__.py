@@ -1,0 +1,1 @@
+"""From Kafka to InfluxDB: what a value costs, ours beside others."""

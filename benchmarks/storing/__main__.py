@@ -1,0 +1,102 @@
+"""From Kafka to a real InfluxDB: what a value costs, ours and others in the same run.
+
+`python -m benchmarks.storing [values] [ways…]`: 300,000 and all of them by default. Each has an InfluxDB of
+its own, and all read the same topics. Start-up is not in the figures; what is slow is not waited for.
+"""
+
+import subprocess
+import sys
+import tempfile
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.processes import python
+from benchmarks.storing.load import FIELD_BY_TOPIC, fill
+from benchmarks.storing.measuring import Contender, cost_of
+from benchmarks.storing.telegraf import configuration, telegraf
+from benchmarks.stream.load import create_topics
+from contracts.errors import UnavailableError
+from local_stack.settings import cache_dir
+from local_stack.single import InfluxServer, running_kafka
+
+VALUES = 300_000
+QUIX_STREAMS = "quixstreams[influxdb3]==3.28.1"
+PEERS = "benchmarks.storing.peers"
+
+
+def main(values: int, wanted: list[str]) -> None:
+    """Fill a broker once, let each store it, print a table."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "kafka").mkdir()
+        with running_kafka(folder / "kafka") as broker:
+            create_topics(broker.bootstrap_servers)
+            fill(broker.bootstrap_servers, values)
+            print(f"{values:,} values of {len(FIELD_BY_TOPIC)} measures; CPU in µs a value")
+            print(f"{'':<36}{'values/s':>10}{'CPU':>7}{'InfluxDB':>10}{'MiB':>6}  stored")
+            for number, contender in enumerate(_contenders(broker.bootstrap_servers, values, folder)):
+                if wanted and contender.name not in wanted:
+                    continue
+                try:
+                    cost = cost_of(contender, values, folder / f"influxd-{number}")
+                except UnavailableError as error:
+                    print(f"{contender.name:<36}{error}")
+                    continue
+                stored = f"{cost.stored:,}" if cost.is_whole else "(not waited for)"
+                print(
+                    f"{contender.name:<36}{cost.values_s:>10,.0f}{cost.cpu_us:>7.1f}{cost.influx_cpu_us:>10.1f}"
+                    f"{cost.peak_mib:>6.0f}  {stored}",
+                    flush=True,
+                )
+
+
+def _contenders(brokers: str, values: int, folder: Path) -> Iterator[Contender]:
+    def told(influx: InfluxServer) -> list[str]:
+        return [brokers, influx.url, influx.org, influx.write_token, str(values)]
+
+    yield Contender(
+        "InfluxDB alone, lines built before", lambda i: python("-m", f"{PEERS}.ceiling", *told(i))
+    )
+    for client in ("confluent-kafka", "kafka-python"):
+        yield Contender(
+            f"collector, {client}",
+            lambda _influx: python("-m", "collector"),
+            lambda influx, client=client: _settings(brokers, influx, client),  # type: ignore[misc]
+        )
+    yield Contender(
+        "Telegraf", lambda i: [str(telegraf()), "--config", str(configuration(folder, brokers, i))]
+    )
+    fields = [f"{topic}={field}" for topic, field in FIELD_BY_TOPIC.items()]
+    yield Contender(
+        "Quix Streams",
+        lambda i: [str(_quix_python()), "-m", f"{PEERS}.quix", *told(i), *fields],
+    )
+    yield Contender("influxdb-client, its batching", lambda i: python("-m", f"{PEERS}.batching", *told(i)))
+    yield Contender("the obvious: one write each", lambda i: python("-m", f"{PEERS}.obvious", *told(i)))
+
+
+def _settings(brokers: str, influx: InfluxServer, client: str) -> dict[str, str]:
+    return {
+        "COLLECTOR_KAFKA_BOOTSTRAP_SERVERS": brokers,
+        "COLLECTOR_KAFKA_CLIENT": client,
+        "COLLECTOR_GROUP_ID": client,
+        "COLLECTOR_INFLUX_URL": influx.url,
+        "COLLECTOR_INFLUX_ORG": influx.org,
+        "COLLECTOR_INFLUX_TOKEN_FILE": str(influx.secrets_dir / "collector.token"),
+        "COLLECTOR_METRICS_PORT": "0",
+    }
+
+
+def _quix_python() -> Path:
+    """An interpreter that has Quix Streams, made once."""
+    folder = cache_dir() / "benchmarks" / QUIX_STREAMS.replace("[influxdb3]==", "-")
+    if not (folder / "bin" / "quixstreams-is-here").exists():
+        venv.create(folder, with_pip=True)
+        subprocess.run([folder / "bin" / "pip", "install", "--quiet", QUIX_STREAMS], check=True)
+        (folder / "bin" / "quixstreams-is-here").touch()
+    return folder / "bin" / "python"
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else VALUES, sys.argv[2:])

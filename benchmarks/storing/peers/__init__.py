@@ -1,0 +1,1 @@
+"""Other ways to store what lies in Kafka."""

@@ -1,0 +1,1 @@
+"""The eight dashboards, one a module."""

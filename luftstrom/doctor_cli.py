@@ -1,0 +1,35 @@
+"""`luftstrom doctor`: what ails the system, and what to do next."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from luftstrom import screen
+
+
+def doctor(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON for programs instead of a list.")
+    ] = False,
+) -> None:
+    """Check tools, ports, memory, topics, lag, buckets, tokens, certificates, versions, and how fresh all is.
+
+    Each failure says what to do next. Changes nothing. Exit code 1 if something is ill, for monitoring.
+    Asks the system on this machine, or the one that LOCAL_STACK_KAFKA_BOOTSTRAP_SERVERS,
+    LOCAL_STACK_REDIS_URL and LOCAL_STACK_INFLUX_URL name.
+    """
+    from local_stack.settings import Settings
+    from luftstrom.doctor.examination import examine
+    from luftstrom.doctor.findings import findings_as_json, is_well
+    from runtime.clock import SystemClock
+    from runtime.settings import read_settings
+
+    findings = []
+    for finding in examine(read_settings(Settings), SystemClock()):
+        findings.append(finding)
+        if not as_json:
+            screen.show_finding(finding)
+    if as_json:
+        typer.echo(json.dumps(findings_as_json(findings), indent=2))
+    raise typer.Exit(0 if is_well(findings) else 1)
