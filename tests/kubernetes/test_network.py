@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.kubernetes.rendering import PROFILES, of_kind, rendered
+from tests.kubernetes.rendering import PROFILES, SERVERS_OF_OTHERS, of_kind, rendered
 
 pytestmark = pytest.mark.kubernetes
 
@@ -103,3 +103,18 @@ def test_the_scraper_alone_goes_out_and_not_to_private_addresses():
         "luftstrom-kafka-to-api-server",
     }  # fmt: skip
     assert "10.0.0.0/8" in outside["luftstrom-scraper-to-internet"]["except"]
+
+
+def test_servers_of_others_may_be_reached_by_whoever_uses_them():
+    policies = of_kind(rendered("default", *SERVERS_OF_OTHERS), "NetworkPolicy")
+    reached = {}
+    for server in ("kafka", "influxdb", "valkey"):
+        spec = policies[f"luftstrom-to-{server}-of-others"]["spec"]
+        (expression,) = spec["podSelector"]["matchExpressions"]
+        reached[server] = (set(expression["values"]), spec["egress"][0]["ports"][0]["port"])
+
+    assert reached == {
+        "kafka": ({"scraper", "flink", "collector", "predictor"}, 9093),
+        "influxdb": ({"collector", "predictor", "live-page", "bootstrap"}, 8086),
+        "valkey": ({"scraper"}, 6379),
+    }
