@@ -9,7 +9,6 @@ from grafana_foundation_sdk.models.dashboard import (
     Dashboard,
     DashboardCursorSync,
     DashboardLinkType,
-    VariableModel,
 )
 
 from dashboards.panels import words
@@ -106,6 +105,3 @@ def _others() -> dashboard.DashboardLink:
 
 def _note() -> Any:
     return words("", "Where the data come from, and what they are good for.", ATTRIBUTION)
-
-
-__all__ = ["Line", "Section", "VariableModel", "board", "page", "uid"]

@@ -22,7 +22,7 @@ from contracts.air_quality_indices import (
     Category,
     Limit,
 )
-from contracts.measures import MEASURE_BY_NAME, MEASURES, Measure
+from contracts.measures import MEASURE_BY_NAME, Measure
 
 UNIT_BY_OURS = {
     "µg/m³": "conμgm3",
@@ -128,11 +128,6 @@ def day_limits(measure: str) -> list[Limit]:
 def limit_name(limit: Limit) -> str:
     """`WHO 2021: 15`."""
     return f"{limit.source}: {limit.ug_m3:g}"
-
-
-def measures_of(unit: str) -> list[Measure]:
-    """The measures in a unit."""
-    return [each for each in MEASURES if each.unit == unit]
 
 
 def measure(name: str) -> Measure:

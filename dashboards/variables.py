@@ -36,11 +36,6 @@ def city(*, of: Measurement = AIR_VALUES) -> dashboard.QueryVariable:
     return _tag("city", "City", of, within=("country",))
 
 
-def cities() -> dashboard.QueryVariable:
-    """Cities of the chosen countries, several or all."""
-    return _many(city())
-
-
 def sensor_type(*, of: Measurement = AIR_VALUES) -> dashboard.QueryVariable:
     """Types of the sensors there, several or all."""
     return _many(_tag("sensor_type", "Sensor type", of, within=("country", "city")))
@@ -71,13 +66,6 @@ def measure(measures: tuple[Measure, ...]) -> dashboard.CustomVariable:
     """One measure, shown with its unit; the value is its name."""
     return _custom(
         "measure", "Measure", [(f"{title_of(each)} in {each.unit}", each.name) for each in measures]
-    )
-
-
-def field(measures: tuple[Measure, ...]) -> dashboard.CustomVariable:
-    """One measure; the value is its stored field."""
-    return _custom(
-        "field", "Measure", [(f"{title_of(each)} in {each.unit}", each.field) for each in measures]
     )
 
 

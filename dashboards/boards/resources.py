@@ -63,7 +63,7 @@ def _memory() -> Any:
         "Memory by process",
         "Resident memory; of InfluxDB what Go took from the system.",
         BYTES,
-        promql("sum by (job) (process_resident_memory_bytes)", legend="{{job}}"),
+        promql("sum by (job, instance) (process_resident_memory_bytes)", legend="{{job}} {{instance}}"),
         promql("sum by (job) (go_memstats_sys_bytes and on (instance) influxdb_info)", legend="{{job}}"),
     ).min(0)
 
@@ -73,7 +73,10 @@ def _cpu() -> Any:
         "CPU by process",
         "Share of one core.",
         SHARE,
-        promql("sum by (job) (rate(process_cpu_seconds_total[$__rate_interval]))", legend="{{job}}"),
+        promql(
+            "sum by (job, instance) (rate(process_cpu_seconds_total[$__rate_interval]))",
+            legend="{{job}} {{instance}}",
+        ),
         promql("max by (job) (flink_jobmanager_Status_JVM_CPU_Load)", legend="{{job}}, of all cores"),
     ).min(0)
 
@@ -130,7 +133,7 @@ def _files() -> Any:
         "Open files",
         "Share of what each process may open.",
         SHARE,
-        promql("max by (job) (process_open_fds / process_max_fds)", legend="{{job}}"),
+        promql("max by (job, instance) (process_open_fds / process_max_fds)", legend="{{job}} {{instance}}"),
     ).min(0)
 
 

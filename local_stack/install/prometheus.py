@@ -1,5 +1,6 @@
 """Prometheus and promtool: those on PATH, else of Debian's package, unpacked into the cache folder."""
 
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ def install_prometheus(tell: Tell) -> PrometheusPrograms:
 def _unpack(scratch: Path, tell: Tell) -> None:
     tell("fetching Debian's package of Prometheus")
     try:
-        _run(["apt-get", "download", "--quiet", PACKAGE], scratch)
+        _download(scratch, tell)
         (package,) = scratch.glob("*.deb")
         _run(["dpkg-deb", "--extract", str(package), str(scratch / "unpacked")], scratch)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
@@ -49,6 +50,19 @@ def _unpack(scratch: Path, tell: Tell) -> None:
             f"prometheus and promtool are not on PATH, and Debian's package cannot be fetched ({error}). "
             "Install Prometheus so that both are on PATH (Debian: apt install prometheus)."
         ) from error
+
+
+def _download(scratch: Path, tell: Tell) -> None:
+    """A machine that was just made knows no packages until it asks, which only root may."""
+    command = ["apt-get", "download", "--quiet", PACKAGE]
+    try:
+        _run(command, scratch)
+    except subprocess.CalledProcessError:
+        if os.geteuid() != 0:
+            raise
+        tell("asking Debian which packages there are")
+        _run(["apt-get", "update", "--quiet"], scratch)
+        _run(command, scratch)
 
 
 def _run(command: list[str], folder: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from contracts.errors import UnavailableError
 from dashboards.generated_files import ROOM, generated_files
 from local_stack.install.prometheus import install_prometheus
+from local_stack.settings import Settings
 from tests.dashboards.filled_metrics import FLINK_METRICS, names_of_rooms
 
 HERE = Path(__file__).parent
@@ -91,11 +92,21 @@ def test_the_rules_do_what_their_tests_say(path, promtool):
 
 @pytest.mark.integration
 def test_prometheus_takes_its_configuration_and_rules(promtool):
-    config = ROOM / "provisioning" / "prometheus" / "prometheus.yml"
+    config = ROOM / "provisioning" / "prometheus.yml"
     ended = ran([promtool, "check", "config", str(config)])
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert f"{len(ALERTS)} rules found" in ended.stdout
+
+
+def test_a_prometheus_beside_the_stack_asks_at_its_ports():
+    ports = set(re.findall(r"127\.0\.0\.1:(\d+)", (ROOM / "provisioning" / "prometheus.yml").read_text()))
+    settings = Settings.model_fields
+
+    assert ports == {
+        str(settings[f"{name}_port"].default)
+        for name in ("scraper_metrics", "collector_metrics", "predictor_metrics", "flink_metrics", "influxd")
+    }
 
 
 def test_what_cannot_be_fetched_names_the_remedy(tmp_path, monkeypatch):
