@@ -19,9 +19,10 @@ FLOW = {
     ("flink", "kafka", 9093), ("flink", "object-store", 8333),
     ("collector", "kafka", 9093), ("collector", "influxdb", 8086),
     ("predictor", "kafka", 9093), ("predictor", "influxdb", 8086),
-    ("live-page", "influxdb", 8086), ("bootstrap", "influxdb", 8086),
+    ("live-page", "influxdb", 8086), ("live-page", "collector", 9464), ("live-page", "predictor", 9464),
+    ("bootstrap", "influxdb", 8086),
     ("test", "live-page", 8080), ("test", "live-page", 9464), ("test", "predictor", 9464),
-    ("test", "influxdb", 8086),
+    ("test", "collector", 9464), ("test", "influxdb", 8086),
 }  # fmt: skip
 AMONG_THEMSELVES = {("flink", "flink"), ("kafka", "kafka")}
 
