@@ -54,6 +54,8 @@ COPY --from=build --chown=9999:9999 /opt/flink /opt/flink
 COPY --from=build /opt/luftstrom /opt/luftstrom
 COPY docker/flink-entrypoint.sh /docker-entrypoint.sh
 COPY --from=build /opt/rooms /opt/rooms
+# No Python function runs in a worker, so what would start one is not there: PyFlink must not look for it.
+ENV _python_worker_execution_mode=process
 ENV FLINK_HOME=/opt/flink JAVA_HOME=/opt/java FLINK_LOG_DIR=/tmp \
     PATH=/opt/luftstrom/bin:/opt/flink/bin:/opt/java/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONPATH=/opt/rooms PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
