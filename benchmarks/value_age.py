@@ -20,7 +20,7 @@ from local_stack import stack
 from local_stack.ports import free_ports
 from local_stack.settings import Settings
 from luftstrom.connections import connections
-from runtime.influx_store import InfluxReader
+from runtime.influx_reader import InfluxReader
 from runtime.kafka_reader import KafkaLogReader
 
 MINUTES = 4

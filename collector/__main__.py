@@ -22,7 +22,8 @@ from contracts.stored import BUCKETS
 from runtime.clock import Clock, SystemClock
 from runtime.confluent_log import ConfluentRecordSource
 from runtime.health import Health, serving_health
-from runtime.influx_store import InfluxPointStore, InfluxReader
+from runtime.influx_reader import InfluxReader
+from runtime.influx_store import InfluxPointStore
 from runtime.kafka_log import KafkaPublisher, KafkaRecordSource
 from runtime.log_interfaces import RecordSource
 from runtime.logs import configure_logs

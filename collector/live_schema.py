@@ -6,7 +6,7 @@ import structlog
 
 from collector.series_guard import SeriesGuard
 from contracts.stored import BUCKETS, MEASUREMENTS, Measurement
-from runtime.influx_store import InfluxReader
+from runtime.influx_reader import InfluxReader
 
 log = structlog.get_logger()
 

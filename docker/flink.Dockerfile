@@ -54,7 +54,9 @@ COPY --from=build --chown=9999:9999 /opt/flink /opt/flink
 COPY --from=build /opt/luftstrom /opt/luftstrom
 COPY docker/flink-entrypoint.sh /docker-entrypoint.sh
 COPY --from=build /opt/rooms /opt/rooms
-ENV FLINK_HOME=/opt/flink JAVA_HOME=/opt/java FLINK_LOG_DIR=/opt/flink/log \
+# No Python function runs in a worker, so what would start one is not there: PyFlink must not look for it.
+ENV _python_worker_execution_mode=process
+ENV FLINK_HOME=/opt/flink JAVA_HOME=/opt/java FLINK_LOG_DIR=/tmp \
     PATH=/opt/luftstrom/bin:/opt/flink/bin:/opt/java/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONPATH=/opt/rooms PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     FLINK_JOBS_CONNECTOR_JARS_DIR=/opt/flink/lib FLINK_JOBS_STATE_DIR=/var/lib/luftstrom \
@@ -63,7 +65,7 @@ USER 9999:9999
 WORKDIR /opt/flink
 STOPSIGNAL SIGTERM
 # Flink's REST interface, in both ways to run it.
-HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=6 \
+HEALTHCHECK --interval=10s --timeout=5s --start-period=300s --retries=6 \
     CMD ["python", "-m", "runtime.health_check", "--port", "8081", "--path", "/jobs/overview"]
 ENTRYPOINT ["/docker-entrypoint.sh"]
 CMD ["python", "-m", "flink_jobs", "all"]

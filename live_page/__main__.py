@@ -14,7 +14,7 @@ from live_page.metrics import Metrics
 from live_page.settings import Settings, read_token
 from runtime.clock import SystemClock
 from runtime.health import Health, serving_health
-from runtime.influx_store import InfluxReader
+from runtime.influx_reader import InfluxReader
 from runtime.logs import configure_logs
 from runtime.settings import SettingsError, exit_on_bad_settings, read_settings
 from runtime.stopping import stop_on_signals

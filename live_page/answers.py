@@ -17,7 +17,7 @@ from live_page.system_health import system_health
 from live_page.vocabulary import vocabulary
 from runtime.air_query import DAY_S, HOUR_S, AirQuery, answered, measure_named
 from runtime.clock import Clock
-from runtime.influx_store import InfluxReader
+from runtime.influx_reader import InfluxReader
 from runtime.sensor_stations import Near, as_geojson, stations
 
 ROWS_MAX = 20_000

@@ -13,7 +13,7 @@ from live_page.answers import Answers
 from live_page.metrics import Metrics
 from live_page.page_files import add_page
 from runtime.clock import Clock
-from runtime.influx_store import InfluxReader
+from runtime.influx_reader import InfluxReader
 
 PROBLEM = "application/problem+json"
 GZIP_LEAST_BYTES = 1000

@@ -5,7 +5,7 @@ from typing import Any
 from contracts.measures import Measure
 from contracts.stored import AIR, LIVE_BUCKET
 from runtime.air_query import tag_conditions
-from runtime.influx_store import InfluxReader
+from runtime.influx_reader import InfluxReader
 from runtime.sensor_stations import POSITION_DECIMALS
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from contracts.stored import FORECAST, FORECASTS_NEWEST, QUANTILE_FIELDS
 from runtime.air_query import AirQuery, conditions, quoted
-from runtime.influx_store import InfluxReader
+from runtime.influx_reader import InfluxReader
 
 TAGS = ("sensor_id", "method", "country", "city")
 FIELDS = (*QUANTILE_FIELDS, "issued_at", "horizon_h", "model")

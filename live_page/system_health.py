@@ -8,7 +8,7 @@ import requests
 
 from contracts.stored import FORECAST, FORECASTS_NEWEST
 from runtime.freshness import newest_at_s
-from runtime.influx_store import InfluxReader
+from runtime.influx_reader import InfluxReader
 
 PROBE_TIMEOUT_S = 2.0
 PROBES_AT_ONCE = 8

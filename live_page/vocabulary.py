@@ -6,7 +6,7 @@ from contracts.air_quality_indices import EUROPEAN_CATEGORIES, EUROPEAN_UPPER_UG
 from contracts.flags import Flag
 from contracts.measures import MEASURES, Measure
 from contracts.stored import AIR, LIVE_BUCKET
-from runtime.influx_store import InfluxReader
+from runtime.influx_reader import InfluxReader
 
 LABELS = {
     "pm1": "PM1", "pm25": "PM2.5", "pm4": "PM4", "pm10": "PM10", "temperature": "Temperature",

@@ -6,7 +6,7 @@ from statistics import median
 
 from contracts.measures import MEASURES, Measure
 from contracts.stored import AIR, LIVE_BUCKET
-from runtime.influx_store import InfluxReader
+from runtime.influx_reader import InfluxReader
 
 LATEST_WITHIN = "1h"
 

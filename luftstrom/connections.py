@@ -10,7 +10,7 @@ from collector.bootstrap import READER_TOKEN
 from contracts.errors import UnavailableError
 from local_stack.settings import Settings
 from luftstrom.ledger import Ledger
-from runtime.influx_store import InfluxReader
+from runtime.influx_reader import InfluxReader
 from runtime.kafka_security import KafkaSecurity
 from runtime.redis_client import connect_redis
 

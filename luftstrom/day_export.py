@@ -11,7 +11,7 @@ import polars as pl
 from contracts.measures import MEASURES
 from contracts.stored import AIR_VALUES, LIVE_BUCKET
 from luftstrom.row_output import frames_of, write_parquet
-from runtime.influx_store import InfluxReader
+from runtime.influx_reader import InfluxReader
 
 DAY_S = 24 * 3600
 # One query each: bounds what InfluxDB holds, and shows that it goes on.

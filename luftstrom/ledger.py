@@ -23,7 +23,7 @@ from luftstrom.windows import (
     published_by_window,
     split_by_window,
 )
-from runtime.influx_store import InfluxReader
+from runtime.influx_reader import InfluxReader
 from runtime.kafka_reader import KafkaLogReader
 from runtime.kafka_security import OPEN, KafkaSecurity
 from runtime.log_interfaces import Partition, Progress, Record

@@ -12,7 +12,7 @@ from contracts.measures import MEASURES, Measure
 from contracts.stored import FORECAST
 from luftstrom.air import PlaceAir
 from runtime.air_query import quoted
-from runtime.influx_store import InfluxReader
+from runtime.influx_reader import InfluxReader
 
 HOUR_S = 3600
 AHEAD_H = (1, 6, 12, 23)

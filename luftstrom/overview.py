@@ -11,7 +11,7 @@ import requests
 from contracts.errors import UnavailableError
 from local_stack.stack import ProcessStatus
 from runtime.freshness import newest_at_s
-from runtime.influx_store import InfluxReader
+from runtime.influx_reader import InfluxReader
 
 TIMEOUT_S = 5.0
 _COLLECTOR_LAG = re.compile(r"^collector_lag_records ([0-9.e+]+)$", re.MULTILINE)

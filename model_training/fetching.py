@@ -17,7 +17,7 @@ from model_training.sources.influx_source import influx_hours
 from model_training.sources.kafka_source import kafka_hours
 from model_training.sources.readings import reading_files, readings_in
 from model_training.tables import measures_in, read_data, write_hours
-from runtime.influx_store import InfluxReader
+from runtime.influx_reader import InfluxReader
 from runtime.kafka_reader import KafkaLogReader
 from runtime.settings import SettingsError, environment_name
 

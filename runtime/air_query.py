@@ -7,7 +7,7 @@ from typing import Any
 from contracts.errors import BadInputError
 from contracts.measures import MEASURE_BY_NAME, Measure
 from contracts.stored import AIR, AIR_VALUES, AIR_WINDOWS, LIVE_BUCKET, Measurement
-from runtime.influx_store import InfluxReader
+from runtime.influx_reader import InfluxReader
 
 HOUR_S = 3600
 DAY_S = 24 * HOUR_S

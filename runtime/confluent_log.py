@@ -47,7 +47,8 @@ class ConfluentRecordSource:
     ) -> None:
         require_reachable(bootstrap_servers)
         self._position: dict[Partition, int] = {}
-        self._paused: set[Partition] = set()
+        self._is_paused = False
+        self._has_new_partitions = False
         self._commit: _Commit | None = None
         self._consumer = Consumer(
             {
@@ -72,14 +73,17 @@ class ConfluentRecordSource:
                 # Tells where a partition ends behind marks of transactions, which are no records.
                 "enable.partition.eof": True,
                 "allow.auto.create.topics": False,
-                "log_level": 3,
+                # Outages are told by `lag`; librdkafka would tell each attempt to connect, dozens a second.
+                "log_level": 2,
                 **security.for_librdkafka(),
             },
             logger=log,
         )
         try:
             self._require_topics(topics)
-            self._consumer.subscribe(list(topics), on_revoke=self._forget, on_lost=self._forget)
+            self._consumer.subscribe(
+                list(topics), on_assign=self._note_new, on_revoke=self._forget, on_lost=self._forget
+            )
         except KafkaException as error:
             self._consumer.close()
             raise UnavailableError(f"no Kafka at {bootstrap_servers}: {error}") from error
@@ -91,6 +95,8 @@ class ConfluentRecordSource:
         """The next records by partition; raises UnavailableError where the broker refuses."""
         try:
             messages = self._consumer.consume(max_records, timeout_s)
+            if self._has_new_partitions:
+                self._take_new()
         except KafkaException as error:
             raise UnavailableError(f"Kafka cannot be read: {error}") from error
         polled: dict[Partition, Records] = {}
@@ -116,17 +122,13 @@ class ConfluentRecordSource:
 
     def pause(self) -> None:
         """Fetch nothing until `resume`."""
-        running = self.assigned() - self._paused
-        if running:
-            self._consumer.pause([TopicPartition(*partition) for partition in running])
-            self._paused |= running
+        self._is_paused = True
+        self._consumer.pause(self._consumer.assignment())
 
     def resume(self) -> None:
         """Fetch again."""
-        paused = self._paused & self.assigned()
-        if paused:
-            self._consumer.resume([TopicPartition(*partition) for partition in paused])
-        self._paused.clear()
+        self._is_paused = False
+        self._consumer.resume(self._consumer.assignment())
 
     def assigned(self) -> frozenset[Partition]:
         """The partitions that this member holds now."""
@@ -179,10 +181,18 @@ class ConfluentRecordSource:
         self._position[partition] = max(committed.offset, start)
         return max(0, end - self._position[partition])
 
+    def _note_new(self, _consumer: Consumer, _partitions: Sequence[TopicPartition]) -> None:
+        self._has_new_partitions = True  # they are assigned once this has returned
+
+    def _take_new(self) -> None:
+        """Fetch from new partitions: one that was lost while it was paused comes back paused."""
+        self._has_new_partitions = False
+        if not self._is_paused:
+            self.resume()
+
     def _forget(self, _consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
         for each in partitions:
             self._position.pop(Partition(each.topic, each.partition), None)
-            self._paused.discard(Partition(each.topic, each.partition))
 
     def _require_topics(self, topics: Sequence[str]) -> None:
         known = self._consumer.list_topics(timeout=METADATA_TIMEOUT_S).topics

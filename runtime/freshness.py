@@ -2,7 +2,7 @@
 
 from contracts.measures import MEASURE_BY_NAME
 from contracts.stored import AIR, LIVE_BUCKET
-from runtime.influx_store import InfluxReader
+from runtime.influx_reader import InfluxReader
 
 # Nearly every station has one of them.
 ASKED = tuple(MEASURE_BY_NAME[name] for name in ("pm10", "temperature"))

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from contracts.stored import AIR, LIVE_BUCKET
 from runtime.air_query import tag_conditions
-from runtime.influx_store import InfluxReader
+from runtime.influx_reader import InfluxReader
 
 EARTH_RADIUS_KM = 6371.0088  # mean radius, IUGG
 DAY_S = 24 * 3600

@@ -15,7 +15,7 @@ from benchmarks.processes import ROOT, cpu_s, end, family, pss_mib, tail
 from benchmarks.storing.load import FIELD_BY_TOPIC
 from contracts.stored import AIR, LIVE_BUCKET
 from local_stack.single import InfluxServer, running_influxd
-from runtime.influx_store import InfluxReader
+from runtime.influx_reader import InfluxReader
 
 EVERY_S = 0.2
 START_LIMIT_S = 60.0

@@ -38,8 +38,8 @@ def where_it_is(platform: Platform, wanted: Deployment) -> list[str]:
     ours = f"kubectl -n {NAMESPACE}"
     lines = [
         "",
-        "It runs. The air as JSON:",
-        f"  {ours} port-forward svc/luftstrom-live-page 8080:80, then http://127.0.0.1:8080/api/stations",
+        "It runs. The page, and the air as JSON at /api/stations:",
+        f"  {ours} port-forward svc/luftstrom-live-page 8080:80, then http://127.0.0.1:8080/",
         "InfluxDB, and its operator token:",
         f"  {ours} port-forward svc/luftstrom-influxdb 8086:8086, then http://127.0.0.1:8086",
         f"  {_secret(NAMESPACE, 'luftstrom-influxdb-operator', 'operator-token')}",

@@ -16,7 +16,7 @@ from luftstrom.doctor.findings import Finding, doubtful, ill, unasked, well
 from luftstrom.group_offsets import groups_lag
 from luftstrom.ledger import COLLECTOR_GROUP
 from runtime.influx_access import verified_by
-from runtime.influx_store import InfluxReader
+from runtime.influx_reader import InfluxReader
 from runtime.topic_setup import topic_problems
 
 # Two windows of the whole network (design: 125,000 values in five minutes).

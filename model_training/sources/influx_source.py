@@ -6,7 +6,7 @@ import polars as pl
 
 from contracts.measures import Measure
 from forecasting.hourly_table import HOUR_S
-from runtime.influx_store import InfluxReader
+from runtime.influx_reader import InfluxReader
 
 BUCKET, MEASUREMENT = "hourly", "air_1h"
 CHUNK_S = 14 * 24 * HOUR_S  # of one query: bounds what is in memory of a whole network

@@ -70,7 +70,7 @@ CASES = {
     ),
     "forecasts-v1": (
         "forecasts-v1/rnn", {"sensor_id": SENSOR, "issued_at_s": NOW_S, **TYPE, **PLACE},
-        ("forecasts", "forecast", {**OF_SENSOR, "measure": "pm25", "method": "rnn"}, NOW_S + 3600,
+        ("forecasts", "forecast", {**OF_SENSOR, "measure": "pm25", "method": "rnn"}, NOW_S,
          {"q05": 5.84, "q50": 6.48, "q95": 7.12, "horizon_h": 1, "issued_at": NOW_S,
           "model": "20261125T0600Z-1a2b3c4d"}),
     ),

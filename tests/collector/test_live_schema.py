@@ -12,7 +12,8 @@ from contracts.measures import MEASURE_BY_NAME
 from contracts.points import value_lines
 from contracts.stored import AIR_WINDOWS, LIVE_BUCKET, ORG
 from local_stack.single import running_influxd
-from runtime.influx_store import InfluxPointStore, InfluxReader
+from runtime.influx_reader import InfluxReader
+from runtime.influx_store import InfluxPointStore
 from tests.collector.builders import a_value, guards
 from tests.collector.collector_process import LIMIT_S, CollectorProcess
 

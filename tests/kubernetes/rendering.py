@@ -12,10 +12,25 @@ PROFILES = ("small", "default", "prod")
 KUBERNETES_VERSIONS = ("1.32.0", "1.34.0", "1.36.2")
 RELEASE, NAMESPACE = "luftstrom", "luftstrom"
 CONTACT = "scraper.contact=somebody@example.org"
-SERVED_APIS = (
-    "kafka.strimzi.io/v1", "flink.apache.org/v1beta1", "keda.sh/v1alpha1", "monitoring.coreos.com/v1",
-    "cert-manager.io/v1", "gateway.networking.k8s.io/v1",
-)  # fmt: skip
+KAFKA_USERS = ("scraper", "flink", "collector", "predictor", "keda")
+# Every server is somebody else's, models lie in a claim, a Gateway leads in.
+SERVERS_OF_OTHERS = (
+    "kafka.enabled=false",
+    "kafka.external.bootstrapServers=kafka.example.org:9093",
+    "kafka.external.caSecret=kafka-ca",
+    *(f"kafka.external.userSecrets.{user}=kafka-{user}" for user in KAFKA_USERS),
+    "influxdb.enabled=false",
+    "influxdb.external.url=https://influxdb.example.org:8086",
+    "influxdb.existingSecret=influxdb-operator",
+    "valkey.enabled=false",
+    "valkey.external.url=rediss://scraper@valkey.example.org:6379/0",
+    "valkey.external.passwordSecret=valkey",
+    "valkey.external.caSecret=valkey-ca",
+    "predictor.registryClaim=models",
+    "livePage.gateway.enabled=true",
+    "livePage.gateway.host=air.example.org",
+    "livePage.gateway.parentName=gateway",
+)
 
 
 def helm(*arguments, kubeconfig=None, limit_s=300):

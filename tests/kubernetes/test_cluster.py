@@ -18,7 +18,15 @@ from luftstrom.deploy.platform import PROFILES, read_platform
 from luftstrom.deploy.running import run_steps
 from tests.kubernetes.fake_nodes import running_nodes
 from tests.kubernetes.fake_operators import SAVEPOINT, running_operators
-from tests.kubernetes.rendering import CHART, helm, of_kind, profile_arguments, rendered, rendered_text
+from tests.kubernetes.rendering import (
+    CHART,
+    SERVERS_OF_OTHERS,
+    helm,
+    of_kind,
+    profile_arguments,
+    rendered,
+    rendered_text,
+)
 
 # The first run builds what it runs.
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(3600)]
@@ -67,6 +75,14 @@ def test_the_server_accepts_a_profile_and_warns_of_nothing(api, profile):
     assert ended.returncode == 0, ended.stderr
     assert "Warning" not in ended.stderr
     assert ended.stdout.count("serverside-applied") == len(rendered(profile))
+
+
+def test_the_server_accepts_it_with_servers_of_others(api):
+    ended = applied(api, rendered_text("default", *SERVERS_OF_OTHERS))
+
+    assert ended.returncode == 0, ended.stderr
+    assert "Warning" not in ended.stderr
+    assert not {"Kafka", "KafkaUser"} & {each["kind"] for each in rendered("default", *SERVERS_OF_OTHERS)}
 
 
 def test_the_authority_and_the_checks_of_the_deployment_are_accepted(api):

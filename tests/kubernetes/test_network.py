@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.kubernetes.rendering import PROFILES, of_kind, rendered
+from tests.kubernetes.rendering import PROFILES, SERVERS_OF_OTHERS, of_kind, rendered
 
 pytestmark = pytest.mark.kubernetes
 
@@ -19,9 +19,10 @@ FLOW = {
     ("flink", "kafka", 9093), ("flink", "object-store", 8333),
     ("collector", "kafka", 9093), ("collector", "influxdb", 8086),
     ("predictor", "kafka", 9093), ("predictor", "influxdb", 8086),
-    ("live-page", "influxdb", 8086), ("bootstrap", "influxdb", 8086),
+    ("live-page", "influxdb", 8086), ("live-page", "collector", 9464), ("live-page", "predictor", 9464),
+    ("bootstrap", "influxdb", 8086),
     ("test", "live-page", 8080), ("test", "live-page", 9464), ("test", "predictor", 9464),
-    ("test", "influxdb", 8086),
+    ("test", "collector", 9464), ("test", "influxdb", 8086),
 }  # fmt: skip
 AMONG_THEMSELVES = {("flink", "flink"), ("kafka", "kafka")}
 
@@ -103,3 +104,18 @@ def test_the_scraper_alone_goes_out_and_not_to_private_addresses():
         "luftstrom-kafka-to-api-server",
     }  # fmt: skip
     assert "10.0.0.0/8" in outside["luftstrom-scraper-to-internet"]["except"]
+
+
+def test_servers_of_others_may_be_reached_by_whoever_uses_them():
+    policies = of_kind(rendered("default", *SERVERS_OF_OTHERS), "NetworkPolicy")
+    reached = {}
+    for server in ("kafka", "influxdb", "valkey"):
+        spec = policies[f"luftstrom-to-{server}-of-others"]["spec"]
+        (expression,) = spec["podSelector"]["matchExpressions"]
+        reached[server] = (set(expression["values"]), spec["egress"][0]["ports"][0]["port"])
+
+    assert reached == {
+        "kafka": ({"scraper", "flink", "collector", "predictor"}, 9093),
+        "influxdb": ({"collector", "predictor", "live-page", "bootstrap"}, 8086),
+        "valkey": ({"scraper"}, 6379),
+    }

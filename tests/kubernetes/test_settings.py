@@ -11,7 +11,7 @@ from flink_jobs.settings import Settings as FlinkSettings
 from live_page.settings import Settings as LivePageSettings
 from runtime.settings import environment_name, read_settings
 from scraper.settings import Settings as ScraperSettings
-from tests.kubernetes.rendering import PROFILES, of_kind, pod_specs, rendered
+from tests.kubernetes.rendering import PROFILES, SERVERS_OF_OTHERS, of_kind, pod_specs, rendered
 
 pytestmark = pytest.mark.kubernetes
 
@@ -28,6 +28,10 @@ OF_OTHERS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "S3_BUCKET", "GOGC", 
 # Given by the image itself, with the champions that came with it.
 OF_THE_IMAGE = {"APP_PREDICT_REGISTRY_DIR": "/champions"}
 OF_THE_TESTS = ("READY_", "ARRIVING_")
+
+
+SHAPES = [*((profile,) for profile in PROFILES), ("default", *SERVERS_OF_OTHERS)]
+BY_SHAPE = pytest.mark.parametrize("shape", SHAPES, ids=[*PROFILES, "servers of others"])
 
 
 def environments(documents):
@@ -48,27 +52,27 @@ def given_rooms(documents):
     return {settings_of(environment) for _, environment, _, _ in environments(documents)}
 
 
-@pytest.mark.parametrize("profile", PROFILES)
-def test_every_name_is_a_setting_of_the_room(profile):
-    for name, environment, _, _ in environments(rendered(profile)):
+@BY_SHAPE
+def test_every_name_is_a_setting_of_the_room(shape):
+    for name, environment, _, _ in environments(rendered(*shape)):
         settings = settings_of(environment)
         known = {environment_name(settings, field) for field in settings.model_fields}
         assert set(environment) <= known, name
 
 
-@pytest.mark.parametrize("profile", PROFILES)
-def test_every_room_is_there_and_accepts_what_it_is_given(profile, monkeypatch):
-    assert given_rooms(rendered(profile)) == set(SETTINGS_BY_PREFIX.values())
-    for _, environment, _, _ in environments(rendered(profile)):
+@BY_SHAPE
+def test_every_room_is_there_and_accepts_what_it_is_given(shape, monkeypatch):
+    assert given_rooms(rendered(*shape)) == set(SETTINGS_BY_PREFIX.values())
+    for _, environment, _, _ in environments(rendered(*shape)):
         with monkeypatch.context() as patch:
             for key, value in (OF_THE_IMAGE | environment).items():
                 patch.setenv(key, value)
             read_settings(settings_of(environment))
 
 
-@pytest.mark.parametrize("profile", PROFILES)
-def test_every_file_that_a_room_is_told_of_is_mounted(profile):
-    for name, environment, container, spec in environments(rendered(profile)):
+@BY_SHAPE
+def test_every_file_that_a_room_is_told_of_is_mounted(shape):
+    for name, environment, container, spec in environments(rendered(*shape)):
         mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
         items = {
             volume["name"]: {item["path"] for item in volume["secret"]["items"]}

@@ -19,7 +19,7 @@ from live_page.metrics import Metrics
 from live_page.page_files import FOLDER
 from runtime.clock import SettableClock, SystemClock
 from runtime.health import Health, serving_health
-from runtime.influx_store import InfluxReader
+from runtime.influx_reader import InfluxReader
 from tests.luftstrom.stored_air import a_sensor_id, this_hour_s, write, write_values
 
 

@@ -17,7 +17,7 @@ from luftstrom import row_output
 from luftstrom.__main__ import app
 from luftstrom.series_screen import sparkline
 from runtime.air_query import AirQuery, influxql, quoted, resolution_for
-from runtime.influx_store import InfluxReader
+from runtime.influx_reader import InfluxReader
 from runtime.sensor_stations import distance_km
 from tests.luftstrom.stored_air import a_sensor_id, environment, this_hour_s, write_hours, write_values
 

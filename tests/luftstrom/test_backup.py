@@ -18,7 +18,7 @@ from luftstrom.backup_folder import MANIFEST, checked_manifest, new_folder
 from luftstrom.connections import connections
 from luftstrom.group_offsets import committed_offsets, put_back
 from luftstrom.ledger import COLLECTOR_GROUP
-from runtime.influx_store import InfluxReader
+from runtime.influx_reader import InfluxReader
 from runtime.log_interfaces import Partition
 from scraper.memory import Memory
 from tests.luftstrom.stored_air import a_sensor_id, this_hour_s, write_hours, write_values

@@ -9,7 +9,7 @@ from contracts.topics import FORECASTS
 from luftstrom.air import PlaceAir
 from luftstrom.outlook import first_outlooks, outlooks
 from luftstrom.screen import out, show_outlooks
-from runtime.influx_store import InfluxReader
+from runtime.influx_reader import InfluxReader
 from tests.luftstrom import stored_air
 from tests.luftstrom.stored_air import a_sensor_id, this_hour_s
 

@@ -32,7 +32,7 @@ from luftstrom.windows import (
     split_by_window,
     windows_close,
 )
-from runtime.influx_store import InfluxReader
+from runtime.influx_reader import InfluxReader
 from runtime.kafka_log import KafkaPublisher
 from runtime.log_interfaces import Partition
 from runtime.memory_log import MemoryLog, MemoryLogReader

@@ -313,6 +313,36 @@ def test_members_of_a_group_share_the_partitions_and_lose_no_record(kafka):
             second.close()
 
 
+@pytest.mark.integration
+def test_a_partition_that_was_taken_while_paused_is_read_when_it_is_back(kafka):
+    house = KafkaHouse(kafka.bootstrap_servers, ConfluentRecordSource)
+    create_topics(kafka.bootstrap_servers, [house.two_partitions], lambda _line: None)
+    publisher = house.publisher()
+    house.topic = house.two_partitions.name
+    first = house.source()
+    try:
+        wait_for(lambda: first.poll(0.1, max_records=1) == {} and len(first.assigned()) == 2)
+        first.pause()
+        second = house.source()
+        wait_for(
+            lambda: (
+                first.poll(0.1, max_records=1) == second.poll(0.1, max_records=1) == {}
+                and len(first.assigned()) == 1
+            )
+        )
+        first.resume()
+        second.close()
+        wait_for(lambda: first.poll(0.1, max_records=1) == {} and len(first.assigned()) == 2)
+        for number in range(50):
+            publisher.publish(house.topic, str(number).encode(), key=str(number), timestamp_ms=1)
+        publisher.flush()
+        seen = []
+        wait_for(lambda: seen.extend(polled_now(first)) or len(seen) == 50)
+    finally:
+        publisher.close()
+        first.close()
+
+
 def polled_now(source):
     return [value for records in source.poll(0.1, max_records=100).values() for value in records.values]
 

@@ -15,7 +15,8 @@ from contracts.measure_values import MeasureValue
 from contracts.measures import MEASURE_BY_NAME
 from contracts.points import value_lines
 from contracts.stored import LIVE_BUCKET, LIVE_RETENTION_S, ORG
-from runtime.influx_store import InfluxPointStore, InfluxReader
+from runtime.influx_reader import InfluxReader
+from runtime.influx_store import InfluxPointStore
 from runtime.memory_store import MemoryPointStore
 from runtime.store_interface import WriteRefusedError
 
