@@ -66,6 +66,7 @@ def _specification(rootfs, arguments, environment, folder, mounts, uid):
     tmpfs = {"type": "tmpfs", "source": "tmpfs"}
     return {
         "ociVersion": "1.0.2",
+        "hostname": "localhost",
         "root": {"path": rootfs, "readonly": True},
         "process": {
             "terminal": False,
@@ -78,6 +79,7 @@ def _specification(rootfs, arguments, environment, folder, mounts, uid):
         },
         "mounts": [
             {"destination": "/proc", "type": "proc", "source": "proc"},
+            {"destination": "/etc/hosts", "type": "bind", "source": "/etc/hosts", "options": ["bind", "ro"]},
             {"destination": "/dev", **tmpfs, "options": ["nosuid", "mode=755", "size=1m"]},
             {"destination": "/tmp", **tmpfs, "options": ["nosuid", "nodev", "mode=1777"]},
             *(
