@@ -55,7 +55,7 @@ test: setup ## every test, on real servers
 	@$(BIN)/python -m pytest -q
 
 bench: setup ## measure each stage
-	@for name in whole_stack whole_network backfill storing value_age stream stream.latency; do echo "# $$name"; $(BIN)/python -m benchmarks.$$name; done
+	@for name in whole_stack whole_network backfill storing stream stream.latency; do echo "# $$name"; $(BIN)/python -m benchmarks.$$name; done
 
 docs: packages ## test the docs: rooms, settings, topics, commands
 	@$(BIN)/python -m pytest -q tests/architecture
