@@ -15,7 +15,9 @@ log = logging.getLogger(__name__)
 
 SESSION_TIMEOUT_MS = 9_000
 REQUEST_TIMEOUT_MS = 3_000
-COMMIT_TIMEOUT_S = 2.0  # stopping takes at most 10 s in all
+# Stopping takes at most 10 s in all.
+COMMIT_TIMEOUT_S = 2.0
+CLOSE_TIMEOUT_S = 2.0
 RECONNECT_CAP_MS = 2_000
 # What is fetched ahead of `poll`; librdkafka would take 64 MiB. A fetch comes on top, several times as large
 # once it is unpacked.
@@ -148,11 +150,15 @@ class ConfluentRecordSource:
     def close(self) -> None:
         """Leave the group, if the broker is there; a static member keeps its place for the session's time."""
         if self._commit is None or self._commit.is_over(0):
-            self._consumer.close()
+            # librdkafka takes its time to find out that nobody can be told.
+            closing = threading.Thread(target=self._consumer.close, daemon=True)
+            closing.start()
+            closing.join(CLOSE_TIMEOUT_S)
 
     def _told(self, polled: dict[Partition, Records], failure: KafkaError | None) -> dict[Partition, Records]:
         for partition, records in polled.items():
-            self._position[partition] = records.offsets[-1] + 1
+            # The end of the partition, where it came along, lies behind marks of transactions.
+            self._position[partition] = max(self._position.get(partition, 0), records.offsets[-1] + 1)
         if failure is not None and not polled:
             raise UnavailableError(f"Kafka cannot be read: {failure}")
         return polled

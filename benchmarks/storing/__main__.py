@@ -40,8 +40,8 @@ def main(values: int, wanted: list[str]) -> None:
                     continue
                 try:
                     cost = cost_of(contender, values, folder / f"influxd-{number}")
-                except UnavailableError as error:
-                    print(f"{contender.name:<36}{error}")
+                except (UnavailableError, RuntimeError) as error:
+                    print(f"{contender.name:<36}{error}", flush=True)
                     continue
                 stored = f"{cost.stored:,}" if cost.is_whole else "(not waited for)"
                 print(

@@ -49,6 +49,7 @@ class CollectorProcess:
             "COLLECTOR_GROUP_ID": group_id,
             "COLLECTOR_BATCH_LINES": "1000",
             "COLLECTOR_BATCH_AGE_S": "0.2",
+            "COLLECTOR_STOP_FLUSH_S": "2",  # a busy machine takes its time for the rest
         }
 
     def start(self):

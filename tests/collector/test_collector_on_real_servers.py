@@ -153,7 +153,7 @@ def test_a_wrong_token_is_told_and_nothing_is_set_aside(servers, collector, valu
     assert servers.dead_letters(MEASURE_TOPICS["co2"].name) == []
 
 
-def test_it_stops_in_time_while_kafka_is_away(collector, kafka):
+def test_it_stops_in_time_while_kafka_is_away(servers, collector, kafka):
     wait_until(lambda: collector.unready_because() is None)
 
     kafka.server.kill()
