@@ -263,16 +263,7 @@ def test_no_more_is_handed_over_than_may_wait_for_the_broker(kafka, monkeypatch)
 @pytest.mark.parametrize("source_of", [KafkaRecordSource, ConfluentRecordSource])
 def test_only_committed_transactions_are_read_and_their_marks_are_no_lag(kafka, source_of):
     house = KafkaHouse(kafka.bootstrap_servers, source_of)
-    producer = kafka_python.KafkaProducer(
-        bootstrap_servers=kafka.bootstrap_servers, transactional_id=house.topic, compression_type="lz4"
-    )
-    producer.init_transactions()
-    for value, end in ((b"aborted", producer.abort_transaction), (b"kept", producer.commit_transaction)):
-        producer.begin_transaction()
-        producer.send(house.topic, value=value)
-        producer.flush()
-        end()
-    producer.close()
+    write_transactions(kafka, house.topic)
     source = house.source()
     try:
         assert values(polled(source, 1)) == [b"kept"]
@@ -280,6 +271,36 @@ def test_only_committed_transactions_are_read_and_their_marks_are_no_lag(kafka, 
         assert source.lag() == 0
     finally:
         source.close()
+
+
+@pytest.mark.integration
+def test_the_end_of_a_partition_is_known_where_it_comes_with_its_last_record(kafka):
+    house = KafkaHouse(kafka.bootstrap_servers, ConfluentRecordSource)
+    write_transactions(kafka, house.topic)
+    source = house.source()
+    try:
+        # One long poll: the record, the mark behind it and the end are one answer.
+        deadline = time.monotonic() + 60
+        while not (found := source.poll(5.0, max_records=10)):
+            assert time.monotonic() < deadline, "no record came"
+        assert [list(records.values) for records in found.values()] == [[b"kept"]]
+        assert source.lag() == 0
+    finally:
+        source.close()
+
+
+def write_transactions(kafka, topic):
+    """One that is aborted, then one that is committed."""
+    producer = kafka_python.KafkaProducer(
+        bootstrap_servers=kafka.bootstrap_servers, transactional_id=topic, compression_type="lz4"
+    )
+    producer.init_transactions()
+    for value, end in ((b"aborted", producer.abort_transaction), (b"kept", producer.commit_transaction)):
+        producer.begin_transaction()
+        producer.send(topic, value=value)
+        producer.flush()
+        end()
+    producer.close()
 
 
 @pytest.mark.integration
