@@ -13,6 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from collector.bootstrap.settings import BootstrapSettings
+from dashboards.air_alerts import INFLUX_UID
 from runtime.health_check import PORT
 from runtime.settings import environment_name
 
@@ -113,6 +114,17 @@ def test_no_password_stands_in_compose():
         for service, variables in environment_of(name).items():
             secret = {key: value for key, value in variables.items() if re.search("PASSWORD|TOKEN", key)}
             assert all(str(value).startswith("/secrets/") for value in secret.values()), service
+
+
+@pytest.mark.parametrize("path", ["grafana/datasources", "grafana-tls"])
+def test_the_alerts_ask_the_data_source_that_compose_provisions(path):
+    (file,) = (DOCKER / path).glob("*.yaml")
+    sources = YAML(typ="safe").load(file.read_text())["datasources"]
+
+    assert INFLUX_UID in [each["uid"] for each in sources]
+    assert any(
+        "provisioning/alerting" in each for each in compose("compose.yaml")["services"]["grafana"]["volumes"]
+    )
 
 
 def test_tls_leaves_no_hop_in_the_open():
