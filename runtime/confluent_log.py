@@ -49,6 +49,9 @@ class ConfluentRecordSource:
     ) -> None:
         require_reachable(bootstrap_servers)
         self._position: dict[Partition, int] = {}
+        # As we were told: librdkafka does not answer `assignment` while a commit waits for a broker.
+        self._assigned: set[Partition] = set()
+        self._asked_topic = topics[0]
         self._is_paused = False
         self._has_new_partitions = False
         self._commit: _Commit | None = None
@@ -125,24 +128,24 @@ class ConfluentRecordSource:
     def pause(self) -> None:
         """Fetch nothing until `resume`."""
         self._is_paused = True
-        self._consumer.pause(self._consumer.assignment())
+        self._consumer.pause([TopicPartition(*each) for each in self._assigned])
 
     def resume(self) -> None:
         """Fetch again."""
         self._is_paused = False
-        self._consumer.resume(self._consumer.assignment())
+        self._consumer.resume([TopicPartition(*each) for each in self._assigned])
 
     def assigned(self) -> frozenset[Partition]:
         """The partitions that this member holds now."""
-        return frozenset(Partition(each.topic, each.partition) for each in self._consumer.assignment())
+        return frozenset(self._assigned)
 
     def lag(self) -> int:
         """Records behind the ends of the assigned partitions; raises UnavailableError without a broker."""
         assigned = self.assigned()
         try:
-            # The ends come with each fetch; only a question of its own tells that nobody answers.
-            for partition in list(assigned)[:1]:
-                self._consumer.list_topics(partition.topic, LAG_TIMEOUT_S)
+            # The ends come with each fetch; only a question of its own tells that nobody answers,
+            # and a member that waits for its partitions wants to know that too.
+            self._consumer.list_topics(self._asked_topic, LAG_TIMEOUT_S)
             return sum(self._behind(partition) for partition in assigned)
         except KafkaException as error:
             raise UnavailableError(f"Kafka does not tell the ends of partitions: {error}") from error
@@ -187,7 +190,8 @@ class ConfluentRecordSource:
         self._position[partition] = max(committed.offset, start)
         return max(0, end - self._position[partition])
 
-    def _note_new(self, _consumer: Consumer, _partitions: Sequence[TopicPartition]) -> None:
+    def _note_new(self, _consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
+        self._assigned.update(Partition(each.topic, each.partition) for each in partitions)
         self._has_new_partitions = True  # they are assigned once this has returned
 
     def _take_new(self) -> None:
@@ -198,6 +202,7 @@ class ConfluentRecordSource:
 
     def _forget(self, _consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
         for each in partitions:
+            self._assigned.discard(Partition(each.topic, each.partition))
             self._position.pop(Partition(each.topic, each.partition), None)
 
     def _require_topics(self, topics: Sequence[str]) -> None:

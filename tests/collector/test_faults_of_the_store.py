@@ -18,9 +18,10 @@ from contracts.stored import LIVE_BUCKET, ORG, RETENTION_S_BY_BUCKET
 from contracts.topics import MEASURE_TOPICS
 from local_stack.single import running_influxd
 from runtime import influx_store
+from runtime.confluent_log import ConfluentRecordSource
 from runtime.health import Health
 from runtime.influx_store import InfluxPointStore
-from runtime.kafka_log import KafkaPublisher, KafkaRecordSource
+from runtime.kafka_log import KafkaPublisher
 from tests.collector.builders import a_value, guards
 from tests.collector.collector_process import Servers, wait_until
 from tests.collector.faulty_proxy import FAULTS, faulty_proxy, passed
@@ -84,7 +85,7 @@ def collecting(kafka, influx, proxy, clock, metrics, stopping, monkeypatch):
         )  # fmt: skip
         publisher = KafkaPublisher(kafka.bootstrap_servers, client_id="test")
         opened.enter_context(closing(publisher))
-        source = KafkaRecordSource(
+        source = ConfluentRecordSource(  # as the collector has it
             kafka.bootstrap_servers, topics=[TOPIC.name], group_id=group_id, client_id="test"
         )
         opened.enter_context(closing(source))
