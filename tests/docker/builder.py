@@ -1,12 +1,11 @@
 """Images built for real, without a daemon or a registry: buildah, a base of debootstrap, a passing store."""
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
+from tests.debian_packages import require_tools
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("buildah", "debootstrap", "runc")
@@ -26,23 +25,8 @@ MB = 1000**2
 
 
 def install_tools():
-    """Install Debian's packages where they are missing; skips where that cannot be done, and never in CI."""
-    missing = [name for name in PACKAGES if shutil.which(name) is None]
-    if os.geteuid() != 0 or (missing and shutil.which("apt-get") is None):
-        message = f"needs root and {', '.join(PACKAGES)} (or apt-get, to install them)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    if not missing:
-        return
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["update"], ["install", "-y", "--no-install-recommends", *PACKAGES]):
-        subprocess.run(
-            ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", *command],
-            env=environment,
-            check=True,
-            capture_output=True,
-        )
+    """What builds and runs images, as root."""
+    require_tools({name: name for name in PACKAGES}, as_root=True)
 
 
 class Builder:
