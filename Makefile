@@ -54,6 +54,7 @@ format: packages ## write the code in the one format
 	@$(BIN)/ruff check --quiet --fix $(SOURCES)
 
 test: setup ## every test, on real servers
+	@$(BIN)/python -m tests.kubernetes.binaries
 	@$(PYTEST)
 
 bench: setup ## measure each stage
