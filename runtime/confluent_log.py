@@ -53,7 +53,7 @@ class ConfluentRecordSource:
         self._assigned: set[Partition] = set()
         self._asked_topic = topics[0]
         self._is_paused = False
-        self._has_new_partitions = False
+        self._is_change_due = False
         self._commit: _Commit | None = None
         self._consumer = Consumer(
             {
@@ -97,11 +97,15 @@ class ConfluentRecordSource:
             raise
 
     def poll(self, timeout_s: float, *, max_records: int) -> Mapping[Partition, Records]:
-        """The next records by partition; raises UnavailableError where the broker refuses."""
+        """The next records by partition; raises UnavailableError where the broker refuses.
+
+        None while a commit waits for its broker: librdkafka may not answer anything else meanwhile.
+        """
+        if not self._is_free(timeout_s):
+            return {}
         try:
             messages = self._consumer.consume(max_records, timeout_s)
-            if self._has_new_partitions:
-                self._take_new()
+            self._change()
         except KafkaException as error:
             raise UnavailableError(f"Kafka cannot be read: {error}") from error
         polled: dict[Partition, Records] = {}
@@ -120,20 +124,20 @@ class ConfluentRecordSource:
 
     def commit(self, next_offset_by_partition: Mapping[Partition, int]) -> None:
         """Commit for the group; raises UnavailableError where the broker did not take it in time."""
-        if self._commit is not None and not self._commit.is_over(COMMIT_TIMEOUT_S):
+        if not self._is_free(COMMIT_TIMEOUT_S):
             raise UnavailableError("Kafka has not taken the offsets before these yet")
         self._commit = _Commit(self._consumer, next_offset_by_partition)
         self._commit.require_taken(COMMIT_TIMEOUT_S)
 
     def pause(self) -> None:
         """Fetch nothing until `resume`."""
-        self._is_paused = True
-        self._consumer.pause([TopicPartition(*each) for each in self._assigned])
+        self._is_paused = self._is_change_due = True
+        self._change()
 
     def resume(self) -> None:
         """Fetch again."""
-        self._is_paused = False
-        self._consumer.resume([TopicPartition(*each) for each in self._assigned])
+        self._is_paused, self._is_change_due = False, True
+        self._change()
 
     def assigned(self) -> frozenset[Partition]:
         """The partitions that this member holds now."""
@@ -141,6 +145,8 @@ class ConfluentRecordSource:
 
     def lag(self) -> int:
         """Records behind the ends of the assigned partitions; raises UnavailableError without a broker."""
+        if not self._is_free(0):
+            raise UnavailableError("Kafka has not taken the last offsets yet")
         assigned = self.assigned()
         try:
             # The ends come with each fetch; only a question of its own tells that nobody answers,
@@ -152,7 +158,7 @@ class ConfluentRecordSource:
 
     def close(self) -> None:
         """Leave the group, if the broker is there; a static member keeps its place for the session's time."""
-        if self._commit is None or self._commit.is_over(0):
+        if self._is_free(0):
             # librdkafka takes its time to find out that nobody can be told.
             closing = threading.Thread(target=self._consumer.close, daemon=True)
             closing.start()
@@ -192,13 +198,19 @@ class ConfluentRecordSource:
 
     def _note_new(self, _consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
         self._assigned.update(Partition(each.topic, each.partition) for each in partitions)
-        self._has_new_partitions = True  # they are assigned once this has returned
+        # They are assigned once this has returned; one that was lost while it was paused comes back paused.
+        self._is_change_due = True
 
-    def _take_new(self) -> None:
-        """Fetch from new partitions: one that was lost while it was paused comes back paused."""
-        self._has_new_partitions = False
-        if not self._is_paused:
-            self.resume()
+    def _change(self) -> None:
+        """Pause or resume what is assigned, where that is due and librdkafka can be asked."""
+        if self._is_change_due and self._is_free(0):
+            self._is_change_due = False
+            change = self._consumer.pause if self._is_paused else self._consumer.resume
+            change([TopicPartition(*each) for each in self._assigned])
+
+    def _is_free(self, timeout_s: float) -> bool:
+        """Whether no commit waits for its broker, now or within the time."""
+        return self._commit is None or self._commit.is_over(timeout_s)
 
     def _forget(self, _consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
         for each in partitions:
