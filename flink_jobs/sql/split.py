@@ -100,6 +100,11 @@ FROM every_broken_entry
 _PLAIN_ESSENCE = r"""\A\{"id":"?[1-9][0-9]{0,17}"?,"sensor":\{"id":"?[1-9][0-9]{0,17}"?[,}].*\]\}\z"""
 
 
+# Bytes that are no UTF-8 decode to U+FFFD and do not encode to themselves again. Searching for that
+# character instead, character by character, cost a tenth of the job.
+_IS_TEXT = "(ENCODE(body, 'UTF-8') = line)"
+
+
 def _suspects(period: Period | None) -> str:
     """One row: a message that one parse cannot clear; nearly none, so that the close look may be dear."""
     return rf"""
@@ -107,17 +112,16 @@ SELECT line, body, {SOURCE}
 FROM (
   SELECT *, JSON_QUERY(body, 'lax $["id","sensor","sensordatavalues"]') AS essence
   FROM (SELECT *, DECODE(line, 'UTF-8') AS body FROM reading_lines WHERE {within(period)}))
-WHERE REGEXP(essence, '{_PLAIN_ESSENCE}') IS NOT TRUE OR POSITION(U&'\FFFD' IN body) > 0
+WHERE REGEXP(essence, '{_PLAIN_ESSENCE}') IS NOT TRUE OR {_IS_TEXT} IS NOT TRUE
 """.strip()
 
 
-# one row: a message that is no reading. The conditions are those of whole_readings, asked of the text;
-# bytes that are no UTF-8 decode to U+FFFD and do not encode to themselves again.
+# one row: a message that is no reading. The conditions are those of whole_readings, asked of the text.
 _NOT_READINGS = rf"""
 SELECT COALESCE(line, x'') AS line, body, {SOURCE},
   TRY_CAST(JSON_VALUE(body, 'lax $.sensor.id') AS BIGINT) AS sensor_id
 FROM (
-  SELECT line, REGEXP_REPLACE(body, '[\x00-\x1f]', ' ') AS body, ENCODE(body, 'UTF-8') = line AS is_text,
+  SELECT line, REGEXP_REPLACE(body, '[\x00-\x1f]', ' ') AS body, {_IS_TEXT} AS is_text,
     {SOURCE}
   FROM suspects)
 WHERE (is_text AND {is_whole("JSON_VALUE(body, 'lax $.id')")}
