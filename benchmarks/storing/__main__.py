@@ -4,24 +4,21 @@
 its own, and all read the same topics. Start-up is not in the figures; what is slow is not waited for.
 """
 
-import subprocess
 import sys
 import tempfile
-import venv
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.peer_python import QUIX_STREAMS, peer_python
 from benchmarks.processes import python
 from benchmarks.storing.load import FIELD_BY_TOPIC, fill
 from benchmarks.storing.measuring import Contender, cost_of
 from benchmarks.storing.telegraf import configuration, telegraf
 from benchmarks.stream.load import create_topics
 from contracts.errors import UnavailableError
-from local_stack.settings import cache_dir
 from local_stack.single import InfluxServer, running_kafka
 
 VALUES = 300_000
-QUIX_STREAMS = "quixstreams[influxdb3]==3.28.1"
 PEERS = "benchmarks.storing.peers"
 
 
@@ -70,7 +67,7 @@ def _contenders(brokers: str, values: int, folder: Path) -> Iterator[Contender]:
     fields = [f"{topic}={field}" for topic, field in FIELD_BY_TOPIC.items()]
     yield Contender(
         "Quix Streams",
-        lambda i: [str(_quix_python()), "-m", f"{PEERS}.quix", *told(i), *fields],
+        lambda i: [str(peer_python("quixstreams", *QUIX_STREAMS)), "-m", f"{PEERS}.quix", *told(i), *fields],
     )
     yield Contender("influxdb-client, its batching", lambda i: python("-m", f"{PEERS}.batching", *told(i)))
     yield Contender("the obvious: one write each", lambda i: python("-m", f"{PEERS}.obvious", *told(i)))
@@ -86,16 +83,6 @@ def _settings(brokers: str, influx: InfluxServer, client: str) -> dict[str, str]
         "COLLECTOR_INFLUX_TOKEN_FILE": str(influx.secrets_dir / "collector.token"),
         "COLLECTOR_METRICS_PORT": "0",
     }
-
-
-def _quix_python() -> Path:
-    """An interpreter that has Quix Streams, made once."""
-    folder = cache_dir() / "benchmarks" / QUIX_STREAMS.replace("[influxdb3]==", "-")
-    if not (folder / "bin" / "quixstreams-is-here").exists():
-        venv.create(folder, with_pip=True)
-        subprocess.run([folder / "bin" / "pip", "install", "--quiet", QUIX_STREAMS], check=True)
-        (folder / "bin" / "quixstreams-is-here").touch()
-    return folder / "bin" / "python"
 
 
 if __name__ == "__main__":

@@ -1,26 +1,33 @@
 """CPU and wall time of a reading, from Kafka to Kafka and exactly once, each way in the same run.
 
-`python -m benchmarks.stream [readings] [ways…]`: 300,000 and all of them by default. What is measured lies
-between the first 40 % of the readings and the last, so that no start is in it; give many.
+`python -m benchmarks.stream [readings] [ways…]`: a million and all of them by default. What is measured lies
+between the first 40 % of what a way reads in 150 s and the last, so that no start is in it.
 """
 
+import os
+import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.peer_python import PYFLINK_WITH_BEAM, QUIX_STREAMS, peer_python
 from benchmarks.processes import python
 from benchmarks.stream.floor import floor_us
 from benchmarks.stream.load import create_topics, fill
 from benchmarks.stream.measuring import Contender, cost_of
+from flink_jobs.class_path import CONNECTOR_JAR_GLOB
 from flink_jobs.job import Job
 from local_stack.install import Installed, install
+from local_stack.install.java import java_home
 from local_stack.ports import free_ports
 from local_stack.single import running_kafka
 
-READINGS = 300_000
+READINGS = 1_000_000
 FLOOR_READINGS = 100_000
 HEAP_MB = 1024
 CHECKPOINT_S = 5.0
+PEERS = "benchmarks.stream.peers"
 
 
 def main(readings: int, wanted: list[str]) -> None:
@@ -32,62 +39,102 @@ def main(readings: int, wanted: list[str]) -> None:
         with running_kafka(folder / "kafka") as broker:
             create_topics(broker.bootstrap_servers)
             size = fill(broker.bootstrap_servers, readings)
+            floor = floor_us(FLOOR_READINGS)
             print(
                 f"{readings:,} readings of {size / readings:.0f} bytes, checkpoints each {CHECKPOINT_S:.0f} s"
             )
-            print(f"{'':<34}{'CPU µs':>8}{'readings/s':>12}{'MiB':>7}{'start CPU-s':>13}")
-            print(f"{'floor: parse and numbers, one thread':<34}{floor_us(FLOOR_READINGS):>8.1f}")
-            for contender in _contenders(broker.bootstrap_servers, folder, installed):
-                if wanted and contender.name not in wanted:
-                    continue
-                cost = cost_of(contender, broker.bootstrap_servers, folder / f"{contender.group}.log")
-                print(
-                    f"{contender.name:<34}{cost.cpu_us:>8.1f}{cost.readings_s:>12,.0f}{cost.peak_mib:>7.0f}"
-                    f"{cost.start_cpu_s:>13.1f}",
-                    flush=True,
-                )
-
-
-def _contenders(brokers: str, folder: Path, installed: Installed) -> list[Contender]:
-    flink = _flink(brokers, folder, installed)
-    naive = {**flink("naive"), "FLINK_JOBS_PREFIX": "naive"}
-    peers = "benchmarks.stream.peers"
-    return [
-        *(
-            Contender(
-                f"{job}{'' if guard else ' without guard'}",
-                python("-m", "flink_jobs", job),
-                f"{_name(job, guard=guard)}-{job}",
-                {**flink(_name(job, guard=guard)), "FLINK_JOBS_GUARD": str(guard).lower()},
+            print(
+                f"{'':<34}{'CPU µs':>8}{'floors':>8}{'readings/s':>12}{'MiB':>7}{'readings':>12}{'values':>8}"
             )
-            for job, guard in ((Job.SPLIT, False), (Job.SPLIT, True), (Job.ALL, False), (Job.ALL, True))
+            print(f"{'floor: parse and numbers, one thread':<34}{floor:>6.1f}{1:>8}", flush=True)
+            for way, contender in ways(broker.bootstrap_servers, folder, installed).items():
+                if not wanted or way in wanted:
+                    print(
+                        f"{way:<34}{_figures(contender(), broker.bootstrap_servers, folder, floor)}",
+                        flush=True,
+                    )
+
+
+def _figures(contender: Contender, brokers: str, folder: Path, floor: float) -> str:
+    try:
+        cost = cost_of(contender, brokers, folder / f"{contender.group}.log")
+    except RuntimeError as error:
+        return f" {error}"
+    return (
+        f"{cost.cpu_us:>8.1f}{cost.cpu_us / floor:>8.1f}{cost.readings_s:>12,.0f}{cost.peak_mib:>7.0f}"
+        f"{cost.readings:>12,}{cost.values:>8.2f}"
+    )
+
+
+def ways(brokers: str, folder: Path, installed: Installed) -> dict[str, Callable[[], Contender]]:
+    """Ours with and without the guard, and the others, by their names; made when their turn comes."""
+    return {
+        **{
+            f"{job}{'' if guard else ' without guard'}": lambda job=job, guard=guard: ours(  # type: ignore[misc]
+                job, brokers, folder, installed, guard=guard
+            )
+            for job in (Job.SPLIT, Job.ALL)
+            for guard in (False, True)
+        },
+        "naive SQL": lambda: Contender(
+            "naive SQL", python("-m", f"{PEERS}.naive_sql"), "naive",
+            _flink("naive", brokers, folder, installed),
         ),
-        Contender("naive SQL", python("-m", f"{peers}.naive_sql"), "naive", naive),
-        Contender("plain Python", python("-m", f"{peers}.plain_python", brokers, "plain"), "plain"),
-    ]
+        "PyFlink, Python functions": lambda: _pyflink_udf(brokers, folder, installed),
+        "plain Python": lambda: Contender(
+            "plain Python", python("-m", f"{PEERS}.plain_python", brokers, "plain"), "plain"
+        ),
+        "Quix Streams": lambda: Contender(
+            "Quix Streams",
+            [str(peer_python("quixstreams", *QUIX_STREAMS)), "-m", f"{PEERS}.quix", brokers, "quix",
+             str(folder / "quix")],
+            "quix",
+        ),
+    }  # fmt: skip
 
 
-def _name(job: Job, *, guard: bool) -> str:
-    return f"{job}-{'guarded' if guard else 'bare'}"
+def ours(job: Job, brokers: str, folder: Path, installed: Installed, *, guard: bool) -> Contender:
+    """One of our jobs, with what it takes for a back-fill."""
+    prefix = f"{job}-{'guarded' if guard else 'bare'}"
+    environment = _flink(prefix, brokers, folder, installed)
+    return Contender(
+        prefix, python("-m", "flink_jobs", job), f"{prefix}-{job}",
+        {**environment, "FLINK_JOBS_GUARD": str(guard).lower()},
+    )  # fmt: skip
 
 
-def _flink(brokers: str, folder: Path, installed: Installed):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    def environment(name: str) -> dict[str, str]:
-        rest_port, metrics_port = free_ports(2)
-        return {
-            "FLINK_JOBS_KAFKA_BOOTSTRAP_SERVERS": brokers,
-            "FLINK_JOBS_STATE_DIR": str(folder / name),
-            "FLINK_JOBS_CONNECTOR_JARS_DIR": str(installed.connector_jars),
-            "FLINK_JOBS_CACHE_DIR": str(installed.flink_cache),
-            "FLINK_JOBS_REST_PORT": str(rest_port),
-            "FLINK_JOBS_METRICS_PORT": str(metrics_port),
-            "FLINK_JOBS_CHECKPOINT_INTERVAL_S": str(CHECKPOINT_S),
-            "FLINK_JOBS_PREFIX": name,
-            "FLINK_JOBS_HEAP_MB": str(HEAP_MB),
-            "FLINK_JOBS_IS_OPTIMIZING": "true",
-        }
+def _pyflink_udf(brokers: str, folder: Path, installed: Installed) -> Contender:
+    try:
+        interpreter = peer_python("apache-flink-2.2.1", *PYFLINK_WITH_BEAM)
+    except subprocess.CalledProcessError as error:
+        raise RuntimeError(f"{' '.join(PYFLINK_WITH_BEAM)} cannot be installed: {error}") from error
+    (jar,) = installed.connector_jars.rglob(CONNECTOR_JAR_GLOB)
+    state = folder / "pyflink"
+    (state / "logs").mkdir(parents=True)
+    environment = {
+        **java_home(installed.java),
+        "JVM_ARGS": f"-Xmx{HEAP_MB}m -XX:+UseSerialGC",
+        "FLINK_LOG_DIR": str(state / "logs"),
+        "PATH": f"{interpreter.parent}:{os.environ['PATH']}",
+    }
+    command = [str(interpreter), "-m", f"{PEERS}.pyflink_udf", brokers, "pyflink", str(jar), str(state)]
+    return Contender("PyFlink", command, "pyflink", environment)
 
-    return environment
+
+def _flink(name: str, brokers: str, folder: Path, installed: Installed) -> dict[str, str]:
+    rest_port, metrics_port = free_ports(2)
+    return {
+        "FLINK_JOBS_KAFKA_BOOTSTRAP_SERVERS": brokers,
+        "FLINK_JOBS_STATE_DIR": str(folder / name),
+        "FLINK_JOBS_CONNECTOR_JARS_DIR": str(installed.connector_jars),
+        "FLINK_JOBS_CACHE_DIR": str(installed.flink_cache),
+        "FLINK_JOBS_REST_PORT": str(rest_port),
+        "FLINK_JOBS_METRICS_PORT": str(metrics_port),
+        "FLINK_JOBS_CHECKPOINT_INTERVAL_S": str(CHECKPOINT_S),
+        "FLINK_JOBS_PREFIX": name,
+        "FLINK_JOBS_HEAP_MB": str(HEAP_MB),
+        "FLINK_JOBS_IS_OPTIMIZING": "true",
+    }
 
 
 if __name__ == "__main__":

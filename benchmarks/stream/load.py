@@ -5,7 +5,7 @@ import lzma
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-import kafka
+import confluent_kafka
 from kafka.admin import KafkaAdminClient, NewTopic
 
 from contracts.topics import READINGS_RAW, TOPICS
@@ -26,14 +26,21 @@ def create_topics(bootstrap_servers: str) -> None:
 
 def fill(bootstrap_servers: str, readings: int) -> int:
     """Write so many messages, one in twenty a repeat; how many bytes they are."""
-    producer = kafka.KafkaProducer(
-        bootstrap_servers=bootstrap_servers, compression_type="lz4", linger_ms=50, batch_size=512 * 1024
-    )
+    producer = confluent_kafka.Producer({
+        "bootstrap.servers": bootstrap_servers, "compression.type": "lz4", "linger.ms": 50,
+        "batch.size": 512 * 1024, "partitioner": "murmur2_random", "queue.buffering.max.messages": 500_000,
+    })  # fmt: skip
     size = 0
     for body, key, at_s in messages(readings):
-        producer.send(READINGS_RAW.name, body, key=key, timestamp_ms=at_s * 1000)
+        while True:
+            try:
+                producer.produce(READINGS_RAW.name, body, key=key, timestamp=at_s * 1000)
+                break
+            except BufferError:
+                producer.poll(0.1)
         size += len(body)
-    producer.close()
+    if left := producer.flush(60):
+        raise RuntimeError(f"{left} messages were not written")
     return size
 
 
