@@ -113,6 +113,10 @@ class Settings(KafkaSecuritySettings, InfluxAccessSettings):
     )
     page_port: int = Field(default=19100, description="port of the live page and its API")
     page_metrics_port: int = Field(default=19104, description="port of the live page's health and metrics")
+    grafana_port: int = Field(default=19300, description="port of Grafana, where the machine has one")
+    prometheus_url: str = Field(
+        default=f"http://{LOOPBACK}:9090", description="the Prometheus that Grafana asks, if there is one"
+    )
     registry_dir: Path = Field(default=CHAMPIONS, description="folder of the model registry to forecast by")
 
     @field_validator("data_dir")
@@ -164,6 +168,11 @@ class Settings(KafkaSecuritySettings, InfluxAccessSettings):
     def predictor_dir(self) -> Path:
         """Folder of the predictor's issues and their scores."""
         return self.data_dir / "app_predict"
+
+    @property
+    def grafana_dir(self) -> Path:
+        """Folder of Grafana's data and of what it is provisioned with."""
+        return self.data_dir / "grafana"
 
     @property
     def secrets_dir(self) -> Path:

@@ -12,7 +12,7 @@ from flink_jobs.job import Job, continuous_connectors
 from flink_jobs.replay import DISORDER_MIN, Replay
 from flink_jobs.settings import JobSettings
 from flink_jobs.sql.timing import Period
-from local_stack import stack
+from local_stack import grafana, stack
 from local_stack.programs import recording_starts_at_s
 from local_stack.recordings import recording_path
 from local_stack.settings import LOOPBACK, Settings
@@ -335,6 +335,11 @@ def _freshness_s(settings: Settings) -> float | None:
 
 def _say_where(settings: Settings) -> None:
     screen.show_line(f"live page  http://127.0.0.1:{settings.page_port}")
+    if stack.has_process(settings, grafana.GRAFANA):
+        screen.show_line(
+            f"Grafana    http://127.0.0.1:{settings.grafana_port}  "
+            f"(user {grafana.USER}, password in {grafana.password_file(settings)})"
+        )
     screen.show_line(f"Flink      http://127.0.0.1:{settings.flink_rest_port}")
     screen.show_line(
         f"InfluxDB   {settings.influx_address}  (token in {settings.secrets_dir / 'reader.token'})"
