@@ -1,6 +1,5 @@
 """Grafana, where the machine has one: found, provisioned with our dashboards and alerts, started."""
 
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,11 +21,6 @@ DASHBOARDS = Path(__file__).parents[1] / "dashboards" / "generated"
 # Where the files of `dashboards/provisioning` expect things.
 TOKEN_PATH = "/etc/grafana/secrets/grafana.token"  # noqa: S105 - a path
 DASHBOARDS_PATH = "/var/lib/grafana/dashboards/luftstrom"
-# Grafana refuses an empty recipient.
-RECIPIENTS = {
-    "LUFTSTROM_ALERT_EMAIL": "nobody@localhost",
-    "LUFTSTROM_ALERT_WEBHOOK_URL": "http://localhost",
-}
 
 
 def grafana_home(environment: Mapping[str, str]) -> Path | None:
@@ -96,7 +90,8 @@ def grafana_environment(settings: Settings) -> dict[str, str]:
         "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",
         "LUFTSTROM_INFLUX_URL": settings.influx_address,
         "LUFTSTROM_PROMETHEUS_URL": settings.prometheus_url,
-        **{name: os.environ.get(name, nobody) for name, nobody in RECIPIENTS.items()},
+        "LUFTSTROM_ALERT_EMAIL": settings.alert_email,
+        "LUFTSTROM_ALERT_WEBHOOK_URL": settings.alert_webhook_url,
     }
 
 

@@ -114,6 +114,11 @@ class Settings(KafkaSecuritySettings, InfluxAccessSettings):
     page_port: int = Field(default=19100, description="port of the live page and its API")
     page_metrics_port: int = Field(default=19104, description="port of the live page's health and metrics")
     grafana_port: int = Field(default=19300, description="port of Grafana, where the machine has one")
+    # Grafana refuses an empty recipient.
+    alert_email: str = Field(default="nobody@localhost", description="who gets Grafana's alerts on the air")
+    alert_webhook_url: str = Field(
+        default="http://localhost", description="where Grafana sends those that are urgent"
+    )
     prometheus_url: str = Field(
         default=f"http://{LOOPBACK}:9090", description="the Prometheus that Grafana asks, if there is one"
     )

@@ -101,9 +101,8 @@ def test_it_listens_on_loopback_and_keeps_its_data_in_the_stacks_folder(settings
     assert grafana_command(home)[0] == str(home / "bin" / "grafana")
 
 
-def test_the_alerts_recipients_are_those_of_the_caller(settings, monkeypatch):
-    monkeypatch.setenv("LUFTSTROM_ALERT_EMAIL", "air@example.org")
-    environment = grafana_environment(settings)
+def test_the_alerts_go_to_whom_the_settings_name(settings):
+    environment = grafana_environment(settings.model_copy(update={"alert_email": "air@example.org"}))
 
     assert environment["LUFTSTROM_ALERT_EMAIL"] == "air@example.org"
     assert environment["LUFTSTROM_ALERT_WEBHOOK_URL"] == "http://localhost"

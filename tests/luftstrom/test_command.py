@@ -41,7 +41,7 @@ ABOUT_BY_COMMAND = {
         "--as",
         "Exit code 1",
     ),
-    "doctor": ("what to do next", "--json", "Exit code 1"),
+    "doctor": ("what to do next", "--json", "--kubernetes", "Exit code 1"),
     "export": ("whole days of readings as Parquet", "--day", "--from", "--to", "--into", "--overwrite"),
     "stations": ("Show who sends", "--near", "--km", "--country", "--city", "geojson"),
     "replay": ("through a job again", "--from", "--version", "Ctrl-C"),
