@@ -83,6 +83,7 @@ def stack_overview() -> Overview:
 def reconciliation_now() -> Reconciliation:
     """Both ends of the pipeline as they are now."""
     with connections(_settings_of_running_stack()) as connected:
+        connected.ledger.require_whole_store(now_s=time.time())
         return connected.ledger.reconciliation()
 
 
