@@ -21,7 +21,7 @@ CLOSE_TIMEOUT_S = 2.0
 RECONNECT_CAP_MS = 2_000
 # What is fetched ahead of `poll`; librdkafka would take 64 MiB. A fetch comes on top, several times as large
 # once it is unpacked.
-PREFETCHED_KIB = 8 * 1024
+PREFETCHED_KIB = 4 * 1024
 PREFETCHED_RECORDS = 20_000
 FETCH_BYTES = 1024 * 1024
 METADATA_TIMEOUT_S = 3.0
