@@ -60,7 +60,7 @@ test: setup ## every test, on real servers
 	@$(PYTEST)
 
 bench: setup ## measure each stage
-	@for name in whole_stack whole_network backfill storing stream stream.latency; do echo "# $$name"; $(BIN)/python -m benchmarks.$$name; done
+	@for name in whole_stack whole_network backfill storing stream stream.latency value_age; do echo "# $$name"; $(BIN)/python -m benchmarks.$$name; done
 
 dashboards: packages ## write the Grafana dashboards and alerts anew from contracts
 	@$(BIN)/python -m dashboards

@@ -168,6 +168,7 @@ def flink_environment(installed: Installed, settings: Settings) -> dict[str, str
         "FLINK_JOBS_CACHE_DIR": str(installed.flink_cache),
         "FLINK_JOBS_HEAP_MB": str(settings.flink_heap_mb),
         "FLINK_JOBS_CHECKPOINT_INTERVAL_S": str(settings.checkpoint_interval_s),
+        "FLINK_JOBS_EXACTLY_ONCE": str(settings.exactly_once).lower(),
         **java_home(installed.java),
     }
 

@@ -83,6 +83,10 @@ class Settings(KafkaSecuritySettings, InfluxAccessSettings):
     checkpoint_interval_s: float = Field(
         default=5.0, ge=0.1, description="seconds between two checkpoints; values become visible at each"
     )
+    exactly_once: bool = Field(
+        default=True,
+        description="values become visible at each checkpoint, once; else at once, and twice after a failure",
+    )
     kafka_bootstrap_servers: str | None = Field(
         default=None, description="a running Kafka to use; none is started then"
     )
