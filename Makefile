@@ -57,6 +57,7 @@ format: packages ## write the code in the one format
 
 test: setup ## every test, on real servers
 	@$(BIN)/python -m tests.kubernetes.binaries
+	@$(BIN)/python -m tests.s3_gateway
 	@$(PYTEST)
 
 bench: setup ## measure each stage

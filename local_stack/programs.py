@@ -219,7 +219,7 @@ def _predictor(settings: Settings) -> Program:
             "APP_PREDICT_KAFKA_BOOTSTRAP_SERVERS": settings.kafka_address,
             "APP_PREDICT_INFLUX_URL": settings.influx_address,
             "APP_PREDICT_INFLUX_TOKEN_FILE": str(settings.secrets_dir / "predictor.token"),
-            "APP_PREDICT_REGISTRY_DIR": str(settings.registry_dir.absolute()),
+            "APP_PREDICT_REGISTRY": str(settings.registry_dir.absolute()),
             "APP_PREDICT_STATE_DIR": str(settings.predictor_dir),
             "APP_PREDICT_METRICS_PORT": str(settings.predictor_metrics_port),
         },

@@ -7,6 +7,7 @@ import pytest
 
 from local_stack.single import running_influxd, running_kafka, running_valkey
 from runtime.proxies import spare_loopback
+from tests.s3_gateway import running_s3
 
 # As the command does.
 spare_loopback(os.environ)
@@ -37,6 +38,12 @@ def kafka(tmp_path_factory):
 @pytest.fixture(scope="session")
 def influx(tmp_path_factory):
     with running_influxd(tmp_path_factory.mktemp("influxd")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory):
+    with running_s3(tmp_path_factory.mktemp("s3")) as server:
         yield server
 
 

@@ -9,7 +9,7 @@ GIVEN = {
     "kafka_bootstrap_servers": "k:9092",
     "influx_url": "http://i:8086",
     "influx_token_file": "/nowhere/token",
-    "registry_dir": "models",
+    "registry": "models",
     "state_dir": "state",
     "metrics_port": 0,
 }
