@@ -73,7 +73,9 @@ def stack_overview() -> Overview:
     if not processes:
         return Overview(rows=(), freshness_s=None, logs_dir=settings.logs_dir)
     lags = {
-        "flink": groups_lag(settings.kafka_address, _flink_groups(settings)),
+        "flink": groups_lag(
+            settings.kafka_address, _flink_groups(settings), security=settings.kafka_security
+        ),
         "collector": collector_lag(f"http://{LOOPBACK}:{settings.collector_metrics_port}/metrics"),
     }
     rows = tuple(Row.of(process, lags.get(process.name)) for process in processes)
@@ -260,7 +262,12 @@ def replay_log(
 
 def transactions_now(hanging_after_s: float | None) -> list[Transaction]:
     """Every open transaction; one hangs after so many seconds, or a fitting default."""
-    return open_transactions(_kafka_address(), hanging_after_s=_hanging_after_s(hanging_after_s))
+    settings = _settings_of_kafka()
+    return open_transactions(
+        settings.kafka_address,
+        hanging_after_s=_hanging_after_s(hanging_after_s),
+        security=settings.kafka_security,
+    )
 
 
 def transactions_to_abort(name: str | None, hanging_after_s: float | None) -> list[Transaction]:
@@ -277,15 +284,17 @@ def transactions_to_abort(name: str | None, hanging_after_s: float | None) -> li
 
 def abort_transactions(chosen: list[Transaction]) -> None:
     """End them one by one, and say what was done."""
+    settings = _settings_of_kafka()
     for each in chosen:
-        abort(_kafka_address(), each)
+        abort(settings.kafka_address, each, security=settings.kafka_security)
         held = sum(part.records for part in each.held)
         screen.show_line(f"aborted {each.name}: {held:,} records in {len(each.held)} partitions go on")
 
 
-def _kafka_address() -> str:
-    """Of the broker that is named, or of the stack that runs."""
-    return read_settings(Settings).kafka_bootstrap_servers or _settings_of_running_stack().kafka_address
+def _settings_of_kafka() -> Settings:
+    """The settings of a broker that is named as somebody else's, else of the running stack."""
+    settings = read_settings(Settings)
+    return settings if settings.kafka_bootstrap_servers else _settings_of_running_stack()
 
 
 def _hanging_after_s(given_s: float | None) -> float:

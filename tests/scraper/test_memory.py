@@ -2,7 +2,6 @@
 
 import time
 
-import fakeredis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,17 +20,6 @@ from scraper.memory import (
 )
 
 NOW_S = 1_767_225_600
-
-
-@pytest.fixture(params=["twin", pytest.param("real", marks=pytest.mark.integration)])
-def client(request):
-    if request.param == "twin":
-        yield fakeredis.FakeRedis()
-        return
-    real = connect_redis(request.getfixturevalue("valkey").url)
-    real.flushall()
-    yield real
-    real.close()
 
 
 @pytest.fixture
