@@ -67,11 +67,13 @@ class ModelBundle:
         `factors` repair the bands (`forecasting.calibration`), in place of those on the card.
         Without `allows_network` all is by the blend.
         """
+        return self.predict_at(*self.at_end(table), factors=factors, allows_network=allows_network)
+
+    def at_end(self, table: HourlyTable) -> tuple[Surroundings, Integers, Integers]:
+        """What `predict_at` wants for every series at the end of the table."""
         count = len(table.sensor_ids)
         week = table.between(max(0, table.hours - WEEK_H), table.hours)
-        around = self.surroundings(week)
-        series, columns = np.arange(count), np.full(count, week.hours)
-        return self.predict_at(around, series, columns, factors=factors, allows_network=allows_network)
+        return self.surroundings(week), np.arange(count), np.full(count, week.hours)
 
     def predict_at(
         self,

@@ -21,6 +21,7 @@ from obstore.store import S3Store
 from contracts.errors import UnavailableError
 from local_stack.install.cache import GIB, install_lock, put_in_place, require_space, scratch_beside
 from local_stack.ports import free_ports
+from local_stack.settings import cache_dir
 from local_stack.single import Server
 from runtime.object_store import ObjectStoreAccess
 
@@ -34,9 +35,11 @@ def install_s3_gateway(tell=lambda _line: None):
     """The program: the one on PATH, else built; raises UnavailableError naming the remedy."""
     if found := shutil.which("versitygw"):
         return Path(found)
-    with install_lock(tell) as cache:
-        pins = b"".join(each.read_bytes() for each in sorted(SOURCES.glob("go.*")))
-        target = cache / "s3-gateway" / hashlib.sha256(pins).hexdigest()[:12] / "versitygw"
+    pins = b"".join(each.read_bytes() for each in sorted(SOURCES.glob("go.*")))
+    target = cache_dir() / "s3-gateway" / hashlib.sha256(pins).hexdigest()[:12] / "versitygw"
+    if target.is_file():
+        return target  # without waiting for whoever builds something else
+    with install_lock(tell):
         if not target.is_file():
             with scratch_beside(target) as scratch:
                 put_in_place(_built(scratch, tell), target)
