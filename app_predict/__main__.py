@@ -17,7 +17,7 @@ from app_predict.predicting import MINUTE_S, Predictor, Surroundings
 from app_predict.settings import Settings, read_token
 from app_predict.state_folder import StateFolder
 from contracts.errors import UnavailableError
-from forecasting.registry import ModelRegistry
+from forecasting.registry_settings import opened_registry
 from runtime.clock import SystemClock
 from runtime.health import Health, serving_health
 from runtime.kafka_log import KafkaPublisher
@@ -144,7 +144,7 @@ def _look(predictor: Predictor, publisher: Publisher, around: Surroundings) -> N
 def _surroundings(settings: Settings, stopping: threading.Event, registry: CollectorRegistry) -> Surroundings:
     clock, metrics = SystemClock(), Metrics(registry)
     champions = Champions(
-        ModelRegistry(settings.registry_dir),
+        opened_registry(settings),
         settings.measure_names,
         poll_s=settings.champion_poll_s,
         threads=settings.threads,

@@ -42,8 +42,9 @@ def made(
 
     A forecast that is no number, whatever came in, is the blend's; without that, none.
     """
-    blend = bundle.predict(table, allows_network=False)
-    said = bundle.predict(table) if allows_network else blend
+    moment = bundle.at_end(table)
+    blend = bundle.predict_at(*moment, allows_network=False)
+    said = bundle.predict_at(*moment) if allows_network else blend
     said = _mended(said, blend)
     is_number = np.isfinite(said.quantiles).all(axis=(1, 2))
     is_made = is_number & np.array([each is not None for each in said.methods], dtype=bool)

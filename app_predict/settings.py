@@ -6,14 +6,15 @@ from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from contracts.measures import MEASURE_BY_NAME
+from forecasting.registry_settings import RegistrySettings
 from runtime.influx_access import InfluxAccessSettings
 from runtime.kafka_security import KafkaSecuritySettings
-from runtime.settings import SettingsError, environment_name
+from runtime.secret_file import secret_of
 
 MEASURES = "pm10,pm25,temperature,humidity,pressure"
 
 
-class Settings(KafkaSecuritySettings, InfluxAccessSettings):
+class Settings(KafkaSecuritySettings, InfluxAccessSettings, RegistrySettings):
     """Read once, at start, from APP_PREDICT_* environment variables."""
 
     model_config = SettingsConfigDict(env_prefix="APP_PREDICT_")
@@ -21,7 +22,6 @@ class Settings(KafkaSecuritySettings, InfluxAccessSettings):
     kafka_bootstrap_servers: str = Field(description="Kafka's addresses, host:port, by commas")
     influx_url: str = Field(description="InfluxDB's address, http://host:port")
     influx_token_file: Path = Field(description="file with a token that may read the bucket `hourly`")
-    registry_dir: Path = Field(description="folder of the model registry; it is read only")
     state_dir: Path = Field(description="folder of the last issues and their scores; one process a folder")
     metrics_port: int = Field(
         ge=0, le=65535, description="port of /metrics, /livez and /readyz; 0 takes any free one"
@@ -67,15 +67,9 @@ class Settings(KafkaSecuritySettings, InfluxAccessSettings):
 
 def read_token(settings: Settings) -> str:
     """The token in the token file; raises SettingsError, naming the setting, where there is none."""
-    path, name = settings.influx_token_file, environment_name(Settings, "influx_token_file")
-    remedy = f"Set {name} to a file that holds a token with read access to the bucket 'hourly'."
-    try:
-        token = path.read_text().strip()
-    except OSError as error:
-        raise SettingsError(f"{name}={path} cannot be read: {error.strerror}. {remedy}") from error
-    if not token:
-        raise SettingsError(f"{name}={path} is empty. {remedy}")
-    return token
+    return secret_of(
+        settings, "influx_token_file", "a file that holds a token with read access to the bucket 'hourly'"
+    )
 
 
 def _listed(text: str) -> list[str]:

@@ -1,17 +1,19 @@
-"""The forecasters without a network: persistence, seasonal naive, and the blend; and what a week tells.
+"""The forecasters without a network: persistence, seasonal naive, the blend, the trend; what a week tells.
 
 All work on transformed values (`forecasting.transforms`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from contracts.forecasts import HORIZON_H, QUANTILES
-from forecasting.hourly_table import Floats
+from forecasting.hourly_table import Booleans, Floats
 
 WEEK_H = 7 * 24
 DAYS = 7
+DAY_H = 24
+CHANGES_H = (1, 2, 3, 4, 6, 8, 12, 18, 23)  # hours before the newest hour
 MEDIAN = QUANTILES.index(0.5)
 
 
@@ -21,13 +23,20 @@ class Recent:
 
     `last` (n,): the last observed value; `age_h` (n,): how many hours ago that hour began, 1 at least;
     `hour_means` (n, HORIZON_H): the mean of each coming hour of the day, NaN where the week has none;
-    `yesterday` (n, HORIZON_H): the same hour a day before, NaN where missing.
+    `yesterday` (n, HORIZON_H): the same hour a day before, NaN where missing;
+    `changes` (n, len(CHANGES_H) + 1): the value of so many hours ago less the last, then the mean of the day
+    less the last; 0 where unknown.
     """
 
     last: Floats
     age_h: Floats
     hour_means: Floats
     yesterday: Floats
+    changes: Floats
+
+    def where(self, chosen: Booleans) -> "Recent":
+        """The facts of the chosen series."""
+        return Recent(*(getattr(self, each.name)[chosen] for each in fields(self)))
 
 
 def recent(week: Floats) -> Recent:
@@ -42,7 +51,19 @@ def recent(week: Floats) -> Recent:
     known = observed.reshape(days.shape)
     count = known.sum(axis=1)
     means = np.where(known, days, 0.0).sum(axis=1) / np.maximum(count, 1)
-    return Recent(last, age + 1.0, np.where(count > 0, means, np.nan), days[:, -1])
+    hour_means = np.where(count > 0, means, np.nan)
+    return Recent(last, age + 1.0, hour_means, days[:, -1], _changes(week[:, -DAY_H:], last))
+
+
+def _changes(day: Floats, last: Floats) -> Floats:
+    """How the day was before its last value; a missing hour counts as the one before it."""
+    observed = np.isfinite(day)
+    newest = np.maximum.accumulate(np.where(observed, np.arange(DAY_H), -1), axis=1)
+    at = newest[:, DAY_H - 1 - np.array(CHANGES_H)]
+    earlier = np.where(at >= 0, np.take_along_axis(day, np.maximum(at, 0), axis=1), np.nan)
+    mean = np.where(observed, day, 0.0).sum(axis=1) / np.maximum(observed.sum(axis=1), 1)
+    mean = np.where(observed.any(axis=1), mean, np.nan)
+    return np.nan_to_num(np.concatenate([earlier, mean[:, None]], axis=1) - last[:, None])
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +72,14 @@ class Baseline:
 
     `coefficients` (HORIZON_H, 3); `residuals` (HORIZON_H, len(QUANTILES)): quantiles of truth less forecast.
     Persistence is (1, 0, 0). `is_seasonal` takes yesterday's hour for the last value.
+    `tendency` (HORIZON_H, changes of `Recent`): how it goes on from how it went; of the trend alone.
     """
 
     name: str
     coefficients: Floats
     residuals: Floats
     is_seasonal: bool = False
+    tendency: Floats | None = None
 
     def centre(self, facts: Recent) -> Floats:
         """The point forecast, (n, HORIZON_H); finite wherever one value of the week is."""
@@ -64,17 +87,16 @@ class Baseline:
         usual = np.where(np.isfinite(facts.hour_means), facts.hour_means, last)
         if self.is_seasonal:
             last = np.where(np.isfinite(facts.yesterday), facts.yesterday, usual)
-        return last * self.coefficients[:, 0] + usual * self.coefficients[:, 1] + self.coefficients[:, 2]
+        level = last * self.coefficients[:, 0] + usual * self.coefficients[:, 1] + self.coefficients[:, 2]
+        return level if self.tendency is None else level + facts.changes @ self.tendency.T
 
     def quantiles(self, facts: Recent) -> Floats:
         """The forecast with its band, (n, HORIZON_H, len(QUANTILES)), in order."""
         return np.sort(self.centre(facts)[:, :, None] + self.residuals[None], axis=-1)
 
 
-PERSISTENCE, SEASONAL_NAIVE, BLEND = "persistence", "seasonal-naive", "blend"
+PERSISTENCE, SEASONAL_NAIVE, BLEND, TREND = "persistence", "seasonal-naive", "blend", "trend"
 BASELINES = (PERSISTENCE, SEASONAL_NAIVE, BLEND)
-
-Blend = Baseline
 
 
 def fitted_baseline(name: str, facts: Recent, truth: Floats) -> Baseline:
@@ -89,6 +111,24 @@ def fitted_baseline(name: str, facts: Recent, truth: Floats) -> Baseline:
     if name != BLEND:
         residuals = residuals - residuals[:, MEDIAN : MEDIAN + 1]  # it says its value, and a band around it
     return Baseline(name, coefficients, residuals, bare.is_seasonal)
+
+
+def fitted_trend(facts: Recent, truth: Floats) -> Baseline:
+    """The blend that also knows how the day went, of examples: what networks are anchored on.
+
+    Without residual quantiles, for it is not shown itself.
+    """
+    usual = np.where(np.isfinite(facts.hour_means), facts.hour_means, facts.last[:, None])
+    coefficients, tendency = [], []
+    for hour in range(HORIZON_H):
+        known = np.isfinite(truth[:, hour]) & np.isfinite(facts.last)
+        last = facts.last[known]
+        given = np.column_stack([usual[known, hour] - last, np.ones(len(last)), facts.changes[known]])
+        of_usual, constant, *rest = np.linalg.lstsq(given, truth[known, hour] - last, rcond=None)[0]
+        coefficients.append([1 - of_usual, of_usual, constant])
+        tendency.append(rest)
+    none = np.zeros((HORIZON_H, len(QUANTILES)))
+    return Baseline(TREND, np.array(coefficients), none, tendency=np.array(tendency))
 
 
 def _blend_coefficients(facts: Recent, truth: Floats) -> Floats:

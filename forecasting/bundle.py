@@ -1,14 +1,13 @@
 """One model as it is used: its card, its network, and a forecast for every series that can have one."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from contracts.errors import BadInputError
 from contracts.forecasts import HORIZON_H, QUANTILES, Method
-from forecasting.baselines import BASELINES, Baseline, Recent, recent
+from forecasting.baselines import BASELINES, WEEK_H, Baseline, Recent, recent
 from forecasting.calibration import no_factors
 from forecasting.card import RNN, ModelCard, TrainingRanges, decoded_card
 from forecasting.features import OBSERVED_MIN, Features, Surroundings, features, surroundings, windows
@@ -44,18 +43,16 @@ class ModelBundle:
     network: Network | None = None
 
     @classmethod
-    def load(cls, folder: Path, *, threads: int = 1) -> "ModelBundle":
-        """The model of a version's folder; raises BadInputError where it is not whole.
+    def of(cls, files: Mapping[str, bytes], *, threads: int = 1) -> "ModelBundle":
+        """The model of a version's files by name; raises BadInputError where one is missing, or is none.
 
-        `forecasting.registry` checks the sha256 of the files first.
+        `forecasting.registry` checks their sha256 first.
         """
         try:
-            card = decoded_card((folder / CARD_FILE).read_bytes())
-            network = (
-                None if card.kind in BASELINES else LiteRtNetwork.load(folder / NETWORK_FILE, threads=threads)
-            )
-        except OSError as error:
-            raise BadInputError("incomplete_model", f"{folder}: {error.strerror} {error.filename}") from error
+            card = decoded_card(files[CARD_FILE])
+            network = None if card.kind in BASELINES else LiteRtNetwork(files[NETWORK_FILE], threads=threads)
+        except KeyError as error:
+            raise BadInputError("incomplete_model", f"a model without {error}") from error
         return cls(card, network)
 
     def surroundings(self, table: HourlyTable, *, heard: Booleans | None = None) -> Surroundings:
@@ -70,10 +67,13 @@ class ModelBundle:
         `factors` repair the bands (`forecasting.calibration`), in place of those on the card.
         Without `allows_network` all is by the blend.
         """
+        return self.predict_at(*self.at_end(table), factors=factors, allows_network=allows_network)
+
+    def at_end(self, table: HourlyTable) -> tuple[Surroundings, Integers, Integers]:
+        """What `predict_at` wants for every series at the end of the table."""
         count = len(table.sensor_ids)
-        around = self.surroundings(table)
-        series, columns = np.arange(count), np.full(count, table.hours)
-        return self.predict_at(around, series, columns, factors=factors, allows_network=allows_network)
+        week = table.between(max(0, table.hours - WEEK_H), table.hours)
+        return self.surroundings(week), np.arange(count), np.full(count, week.hours)
 
     def predict_at(
         self,
@@ -87,7 +87,7 @@ class ModelBundle:
         """Forecast the rows `series` (n,) of the table from before its columns `columns` (n,)."""
         card = self.card
         seen = windows(around, card.features, series, columns)
-        read = features(card.features, card.blend.baseline(), seen)
+        read = features(card.features, card.network_anchor, seen)
         methods = _methods(read, card.ranges, uses_network=allows_network and card.kind == RNN)
         quantiles = np.full((len(series), HORIZON_H, len(QUANTILES)), np.nan)
         by_network = np.array([each in {Method.RNN, Method.RNN_COLD} for each in methods], dtype=bool)
@@ -100,7 +100,7 @@ class ModelBundle:
         plain = np.array([each in {Method.BLEND, Method.BLEND_SPARSE} for each in methods], dtype=bool)
         if plain.any():
             quantiles[plain] = restored(
-                _shown_baseline(card).quantiles(_chosen(_shrunk(read, seen.neighbour_week), plain)),
+                _shown_baseline(card).quantiles(_shrunk(read, seen.neighbour_week).where(plain)),
                 card.measure,
             )
         return Predictions(around.table.sensor_ids[series], methods, quantiles, read.observed)
@@ -140,16 +140,13 @@ def _shrunk(read: Features, neighbour_week: Floats | None) -> Recent:
         return facts
     trust = np.minimum(read.observed / OBSERVED_MIN, 1.0)
     theirs = recent(neighbour_week)
-    return Recent(
-        _mixed(facts.last, theirs.last, trust), facts.age_h,
-        _mixed(facts.hour_means, theirs.hour_means, trust[:, None]), facts.yesterday,
-    )  # fmt: skip
+    return replace(
+        facts,
+        last=_mixed(facts.last, theirs.last, trust),
+        hour_means=_mixed(facts.hour_means, theirs.hour_means, trust[:, None]),
+    )
 
 
 def _mixed(own: Floats, theirs: Floats, trust: Floats) -> Floats:
     mixed = own * trust + theirs * (1 - trust)
     return np.where(np.isfinite(mixed), mixed, np.where(np.isfinite(own), own, theirs))
-
-
-def _chosen(facts: Recent, chosen: Booleans) -> Recent:
-    return Recent(facts.last[chosen], facts.age_h[chosen], facts.hour_means[chosen], facts.yesterday[chosen])

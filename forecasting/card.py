@@ -16,16 +16,20 @@ Kind = Literal["rnn", "persistence", "seasonal-naive", "blend"]
 
 
 class BaselineCard(msgspec.Struct, frozen=True):
-    """A baseline in numbers: `HORIZON_H` rows of coefficients and of residual quantiles."""
+    """A baseline in numbers: `HORIZON_H` rows of coefficients, of residual quantiles, of the tendency's."""
 
     name: str
     coefficients: list[list[float]]
     residuals: list[list[float]]
     is_seasonal: bool = False
+    tendency: list[list[float]] | None = None
 
     def baseline(self) -> Baseline:
         """The forecaster."""
-        return Baseline(self.name, np.array(self.coefficients), np.array(self.residuals), self.is_seasonal)
+        return Baseline(
+            self.name, np.array(self.coefficients), np.array(self.residuals), self.is_seasonal,
+            None if self.tendency is None else np.array(self.tendency),
+        )  # fmt: skip
 
 
 class TrainingRanges(msgspec.Struct, frozen=True):
@@ -69,6 +73,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     features: FeatureSpec
     blend: BaselineCard
+    anchor: BaselineCard | None = None  # of a network that does not start from the blend
     baseline: BaselineCard | None = None  # of a baseline's own card
     ranges: TrainingRanges | None = None
     band_factors: list[list[float]] | None = None  # forecasting.calibration, found on validation
@@ -76,6 +81,11 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     horizon_h: int = HORIZON_H
     quantiles: tuple[float, ...] = QUANTILES
     cadence_s: int = 3600
+
+    @property
+    def network_anchor(self) -> Baseline:
+        """The linear forecast that the network starts from."""
+        return (self.anchor or self.blend).baseline()
 
 
 def encoded_card(card: ModelCard) -> bytes:

@@ -4,7 +4,7 @@ Everything about a window is on the transformed scale and centred and scaled by 
 (`level`, `spread`), so one network fits many climates. Constants are in the spec, which the model carries.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import msgspec
@@ -14,7 +14,7 @@ from contracts.forecasts import HORIZON_H
 from forecasting.baselines import WEEK_H, Baseline, Recent, recent
 from forecasting.hourly_table import HOUR_S, Booleans, Floats, HourlyTable, Integers
 from forecasting.neighbours import nearest, neighbour_medians
-from forecasting.seasons import SEASON_CHANNELS, season_features
+from forecasting.seasons import season_features
 from forecasting.transforms import transformed
 
 SCALED_MAX = 8.0  # further out, a covariate or neighbour says only "far"
@@ -144,7 +144,7 @@ class Features:
     """What the network reads of `n` windows, and what turns its answer back.
 
     `past` (n, context_h, past_channels), `future` (n, HORIZON_H, future_channels), `static`
-    (n, STATIC_CHANNELS), `anchor` (n, HORIZON_H): the blend; all finite, float32.
+    (n, STATIC_CHANNELS), `anchor` (n, HORIZON_H): the trend or blend; all finite, float32.
     `level`, `spread` (n,): answer * spread + level is on the transformed scale.
     `observed` (n,): hours of the context that have a value; `is_cold` (n,): less than a week is known.
     """
@@ -165,7 +165,7 @@ class Features:
         return self.past, self.future, self.static, self.anchor
 
 
-def features(spec: FeatureSpec, blend: Baseline, seen: Windows) -> Features:
+def features(spec: FeatureSpec, anchor: Baseline, seen: Windows) -> Features:
     """The features of windows; total: whatever is missing is masked, whatever is far is bounded."""
     context = seen.week[:, -spec.context_h :]
     mask = np.isfinite(context)
@@ -175,10 +175,10 @@ def features(spec: FeatureSpec, blend: Baseline, seen: Windows) -> Features:
     last = scaled(np.nan_to_num(facts.last, nan=spec.level_mean))
     past = [_filled(scaled(context))[..., None], mask[..., None], _past_seasons(spec, seen)]
     past += [_standardised(each, seen.covariate_context[each.name]) for each in spec.covariates]
-    anchor = _filled(scaled(blend.centre(facts)))
+    anchored = _filled(scaled(anchor.centre(facts)))
     usual = _filled(scaled(np.where(np.isfinite(facts.hour_means), facts.hour_means, facts.last[:, None])))
-    ahead = np.broadcast_to(np.arange(1, HORIZON_H + 1) / HORIZON_H, anchor.shape)
-    future = [_seasons(spec, seen.future_s, seen), np.stack([ahead, anchor, usual], axis=-1)]
+    ahead = np.broadcast_to(np.arange(1, HORIZON_H + 1) / HORIZON_H, anchored.shape)
+    future = [_seasons(spec, seen.future_s, seen), np.stack([ahead, anchored, usual], axis=-1)]
     if seen.neighbour_week is not None:
         theirs = scaled(seen.neighbour_week[:, -spec.context_h :])
         past.append(np.stack([_filled(theirs), np.isfinite(theirs)], axis=-1))
@@ -190,7 +190,7 @@ def features(spec: FeatureSpec, blend: Baseline, seen: Windows) -> Features:
          np.minimum(facts.age_h, WEEK_H) / 24], axis=-1,
     )  # fmt: skip
     return Features(
-        _joined(past), _joined(future), _filled(static), anchor.astype(np.float32), level, spread,
+        _joined(past), _joined(future), _filled(static), anchored.astype(np.float32), level, spread,
         mask.sum(axis=1), np.asarray(np.isnan(seen.week[:, :COLD_H]).all(axis=1)), facts,
     )  # fmt: skip
 
@@ -204,7 +204,7 @@ def warmed(facts: Recent, seen: Windows, level: Floats) -> Recent:
     mean = np.where(known, theirs, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
     moved = theirs - mean[:, None] + level[:, None]
     hour_means = np.where(np.isfinite(facts.hour_means), facts.hour_means, moved)
-    return Recent(facts.last, facts.age_h, hour_means, facts.yesterday)
+    return replace(facts, hour_means=hour_means)
 
 
 def _before(values: Floats, series: Integers, columns: Integers, hours: int) -> Floats:
@@ -242,8 +242,7 @@ def _standardised(covariate: Covariate, context: Floats) -> Floats:
 
 
 def _seasons(spec: FeatureSpec, at_s: Integers, seen: Windows) -> Floats:
-    chosen = [SEASON_CHANNELS.index(name) for name in spec.seasons]
-    return season_features(at_s, seen.lat, seen.lon)[..., chosen]
+    return season_features(at_s, seen.lat, seen.lon, spec.seasons)
 
 
 def _past_seasons(spec: FeatureSpec, seen: Windows) -> Floats:

@@ -1,6 +1,5 @@
 """Runs an exported network: LiteRT, no TensorFlow."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ from contracts.errors import BadInputError
 from forecasting.hourly_table import Floats
 
 INPUTS = ("past", "future", "static", "anchor")
-BATCH = 2048
+BATCH = 512  # larger ones fall out of the cache
 
 
 class LiteRtNetwork:
@@ -27,11 +26,6 @@ class LiteRtNetwork:
             raise BadInputError("bad_network", f"cannot be run: {error}") from error
         self._output = self._interpreter.get_output_details()[0]["index"]
         self._batch = 0
-
-    @classmethod
-    def load(cls, path: Path, *, threads: int = 1) -> "LiteRtNetwork":
-        """The network of a file."""
-        return cls(path.read_bytes(), threads=threads)
 
     def __call__(self, inputs: tuple[Floats, ...]) -> Floats:
         """The answer (n, horizon, quantiles), scaled; inputs as `Features.inputs`."""

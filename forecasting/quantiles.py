@@ -12,5 +12,5 @@ def finished(scaled: Floats, level: Floats, spread: Floats, *, measure: str, fac
 
     `scaled * spread + level` is on the transformed scale; `factors` as `forecasting.calibration` finds them.
     """
-    ordered = widened(np.sort(scaled.astype(np.float64), axis=-1), factors)
+    ordered = widened(np.sort(scaled, axis=-1), factors.astype(scaled.dtype))
     return restored(ordered * spread[:, None, None] + level[:, None, None], measure)

@@ -63,9 +63,9 @@ class Backtest:
             self.quantiles[name], self.truth, self.scale, self.square_scale, chosen=self.chosen(who, group)
         )
 
-    def best_baseline(self, who: str = ALL, group: str | None = None) -> str:
-        """The baseline with the lowest MASE there."""
-        return min(self.baselines, key=lambda name: self.scores(name, who, group).mase)
+    def best_baseline(self, who: str = ALL, group: str | None = None, *, loss: str = "mase") -> str:
+        """The baseline with the lowest MASE there, or WQL."""
+        return min(self.baselines, key=lambda name: getattr(self.scores(name, who, group), loss))
 
     def ratio(
         self, name: str, other: str, *, loss: str = "mase", who: str = ALL, group: str | None = None

@@ -13,6 +13,7 @@ from contracts.errors import BadInputError, UnavailableError
 from forecasting.baselines import BASELINES
 from forecasting.card import Kind
 from forecasting.registry import ModelRegistry
+from forecasting.registry_settings import opened_registry
 from model_training.protocols import PROTOCOLS, Protocol, by_time, utc_s
 from model_training.settings import Settings
 from runtime.settings import SettingsError, read_settings
@@ -42,8 +43,11 @@ class Source(StrEnum):
 DataFolder = Annotated[Path, typer.Option("--data", help="Folder of hourly tables, as `fetch` writes them.")]
 Measure = Annotated[str, typer.Option(help="For example pm25, temperature.")]
 Registry = Annotated[
-    Path | None,
-    typer.Option("--registry", help="Folder of models; else MODEL_TRAINING_REGISTRY, else models."),
+    str | None,
+    typer.Option(
+        "--registry",
+        help="Folder of models or s3://bucket/prefix; else MODEL_TRAINING_REGISTRY, else models.",
+    ),
 ]
 Named = Annotated[
     str | None,
@@ -93,7 +97,13 @@ def fetch(
     if source is Source.INFLUX:
         hours = fetching.hours_in_influx(settings, from_s=from_s, until_s=until_s)
     elif source is Source.KAFKA:
-        hours = fetching.hours_in_kafka(settings, from_s=from_s, until_s=until_s, tell=screen.show_line)
+        hours = fetching.hours_in_kafka(
+            settings,
+            from_s=from_s,
+            until_s=until_s,
+            tell=screen.show_line,
+            on_progress=screen.reading_shown(),
+        )
     else:
         hours = fetching.hours_in_files(paths or [], tell=screen.show_line)
     fetching.write_tables(hours, out, tell=screen.show_line)
@@ -133,9 +143,9 @@ def train(  # noqa: PLR0913, PLR0917 - each is an option of the command
     if baseline is not None:
         card = commands.add_baseline(ready, _registry(registry), _baseline(baseline))
     else:
-        card, _ = commands.train(ready, _registry(registry), seeds=_seeds(seeds), tell=screen.show_step)
+        card = commands.train(ready, _registry(registry), seeds=_seeds(seeds), tell=screen.show_step)
     screen.show_line(
-        f"{card.version} is in {_registry(registry).root}; `promote` makes it champion, if it is good"
+        f"{card.version} is in {_registry(registry).place}; `promote` makes it champion, if it is good"
     )
 
 
@@ -192,15 +202,15 @@ def export(
     measure: Measure,
     version: Version,
     out: Annotated[
-        Path, typer.Option(help="Registry to copy it into, as champion: card, LiteRT file, golden batch.")
+        str, typer.Option(help="Registry to copy it into, as champion: card, LiteRT file, golden batch.")
     ],
     registry: Registry = None,
 ) -> None:
     """Copy what serving needs of a version to another registry, if its network gives the golden answers."""
     from model_training import commands, screen  # noqa: PLC0415
 
-    for path in commands.export(_registry(registry), measure, version, out):
-        screen.show_line(str(path))
+    for path in commands.export(_registry(registry), measure, version, _registry(out)):
+        screen.show_line(path)
 
 
 @app.command()
@@ -293,8 +303,8 @@ def _protocol(
     return by_time(first, second, third, leave_out or "every:4")
 
 
-def _registry(folder: Path | None) -> ModelRegistry:
-    return ModelRegistry(read_settings(Settings, registry=folder).registry)
+def _registry(place: str | None) -> ModelRegistry:
+    return opened_registry(read_settings(Settings, registry=place))
 
 
 def _seeds(text: str) -> tuple[int, ...]:

@@ -11,12 +11,13 @@ from contracts.errors import BadInputError
 from forecasting.baselines import BASELINES
 from forecasting.bundle import CARD_FILE, NETWORK_FILE, ModelBundle
 from forecasting.card import Kind, ModelCard, encoded_card
-from forecasting.registry import ModelRegistry, write_whole
+from forecasting.folder_store import write_whole
+from forecasting.registry import ModelRegistry
 from model_training.backtesting import Backtest, backtest
 from model_training.design import Design
 from model_training.designs import BEIJING, design_of
 from model_training.gate import Verdict, judged
-from model_training.golden import GOLDEN_FILE, read_golden, require_agreement
+from model_training.golden import GOLDEN_FILE, arrays_of, require_agreement
 from model_training.progress import METRICS_FILE, Metrics, Step, Tell
 from model_training.protocols import BEIJING as BEIJING_PROTOCOL
 from model_training.protocols import Protocol
@@ -38,9 +39,7 @@ def the_design(folder: Path, measure: str, protocol: Protocol) -> Design:
     return design_of(measure, available=frozenset(measures_in(folder)))
 
 
-def train(
-    ready: Prepared, registry: ModelRegistry, *, seeds: tuple[int, ...], tell: Tell
-) -> tuple[ModelCard, Path]:
+def train(ready: Prepared, registry: ModelRegistry, *, seeds: tuple[int, ...], tell: Tell) -> ModelCard:
     """Train, export, check, and put the version into the registry.
 
     Raises KeyboardInterrupt where it was stopped before anything was learnt.
@@ -57,7 +56,8 @@ def train(
 
     prepare_tensorflow()
     card, network = trained_model(ready, seeds=seeds, tell=noted, now_s=int(time.time()))
-    return card, registry.add(card, packed(ready, card, network, steps))
+    registry.add(card, packed(ready, card, network, steps))
+    return card
 
 
 def add_baseline(ready: Prepared, registry: ModelRegistry, name: Kind) -> ModelCard:
@@ -88,18 +88,18 @@ def bundles(registry: ModelRegistry, measure: str, versions: list[str]) -> Mappi
             champion = registry.load_champion(measure)
             if champion is None:
                 raise BadInputError(
-                    "no_champion", f"{measure} has no champion in {registry.root}; promote one"
+                    "no_champion", f"{measure} has no champion in {registry.place}; promote one"
                 )
             found[champion.card.version] = champion
         else:
-            found[version] = ModelBundle.load(registry.folder(measure, version))
+            found[version] = registry.model(measure, version)
     return found
 
 
 def promote(ready: Prepared, registry: ModelRegistry, version: str, *, by: str | None = None) -> Verdict:
     """Make a version champion if the gate lets it; without any champion yet, the blend if it does not."""
     measure = ready.data.table.measure
-    challenger = ModelBundle.load(registry.folder(measure, version))
+    challenger = registry.model(measure, version)
     pointer = registry.champion(measure)
     champion = None if pointer is None or pointer.method in BASELINES else registry.load(measure, pointer)
     models = {version: challenger} | ({champion.card.version: champion} if champion else {})
@@ -125,16 +125,16 @@ def _verdict(
     verdict = judged(
         test, challenger, ready, name=version, champion=champion.card.version if champion else None
     )
-    folder = registry.folder(measure, version)
     if challenger.network is not None:
-        verdict = verdict.also(export_problems(folder))
+        verdict = verdict.also(export_problems(registry, measure, version))
     return verdict
 
 
-def export_problems(folder: Path) -> list[str]:
+def export_problems(registry: ModelRegistry, measure: str, version: str) -> list[str]:
     """What is wrong with a version's exported network, by its golden batch."""
     try:
-        require_agreement((folder / NETWORK_FILE).read_bytes(), read_golden(folder))
+        network, golden = (registry.file(measure, version, name) for name in (NETWORK_FILE, GOLDEN_FILE))
+        require_agreement(network, arrays_of(golden))
     except BadInputError as error:
         return [str(error)]
     return []
@@ -145,7 +145,7 @@ def rollback(registry: ModelRegistry, measure: str, *, by: str | None = None) ->
     now = registry.champion(measure)
     before = [each for each in registry.history(measure) if now is None or each.version != now.version]
     if now is None or not before:
-        raise BadInputError("no_champion_before", f"{measure} has had no other champion in {registry.root}")
+        raise BadInputError("no_champion_before", f"{measure} has had no other champion in {registry.place}")
     _point(registry, measure, before[-1].version, by, f"rolled back from {now.version}")
     return before[-1].version
 
@@ -159,25 +159,24 @@ def _point(registry: ModelRegistry, measure: str, version: str, by: str | None, 
     registry.point(measure, pointer)
 
 
-def export(registry: ModelRegistry, measure: str, version: str, target: Path) -> list[Path]:
-    """Copy what serving needs of a version into the registry at `target`, as its champion; the files.
+def export(registry: ModelRegistry, measure: str, version: str, target: ModelRegistry) -> list[str]:
+    """Copy what serving needs of a version into another registry, as its champion; what it is now there.
 
     Raises BadInputError where the exported network does not give the golden answers.
     """
-    folder, card = registry.folder(measure, version), registry.card(measure, version)
+    card = registry.card(measure, version)
     names = [CARD_FILE]
     if card.kind not in BASELINES:
-        if problems := export_problems(folder):
+        if problems := export_problems(registry, measure, version):
             raise BadInputError("bad_export", "; ".join(problems))
         names += [NETWORK_FILE, GOLDEN_FILE]
-    exported = ModelRegistry(target)
-    if version not in exported.versions(measure):
-        exported.add(card, {name: (folder / name).read_bytes() for name in names})
+    if version not in target.versions(measure):
+        target.add(card, {name: registry.file(measure, version, name) for name in names})
     pointer = registry.champion(measure)
     is_champion = pointer is not None and pointer.version == version
     reason = pointer.reason if pointer is not None and is_champion else "exported, not proven"
-    _point(exported, measure, version, None, reason)
-    return [target / measure / version / name for name in names]
+    _point(target, measure, version, None, reason)
+    return [f"{target.place}/{measure}/{version}/{name}" for name in names]
 
 
 def compared(ready: Prepared, registry: ModelRegistry, one: str, other: str) -> tuple[Backtest, str, str]:
@@ -207,7 +206,5 @@ def write_report(ready: Prepared, registry: ModelRegistry, versions: list[str], 
 
 def curve_of(registry: ModelRegistry, measure: str, version: str) -> list[Step]:
     """The validations on the way of a version's training; none of a baseline, or where they were left out."""
-    path = registry.folder(measure, version) / METRICS_FILE
-    if not path.is_file():
-        return []
-    return msgspec.json.decode(path.read_bytes(), type=Metrics).training
+    body = registry.files(measure, version).get(METRICS_FILE)
+    return [] if body is None else msgspec.json.decode(body, type=Metrics).training

@@ -41,3 +41,4 @@ class Design:
 
     features: FeatureDesign
     network: NetworkDesign = NetworkDesign()
+    is_anchored_on_trend: bool = False

@@ -7,9 +7,9 @@ from pathlib import Path
 import polars as pl
 from msgspec import to_builtins
 
-from contracts.errors import BadInputError
+from contracts.errors import BadInputError, UnavailableError
 from contracts.measures import MEASURE_BY_NAME, MEASURES
-from forecasting.registry import write_whole
+from forecasting.folder_store import write_whole
 from model_training.hourly_rule import hours_of, measures_of
 from model_training.settings import Settings
 from model_training.sources.beijing import beijing_hours
@@ -19,6 +19,8 @@ from model_training.sources.readings import reading_files, readings_in
 from model_training.tables import measures_in, read_data, write_hours
 from runtime.influx_reader import InfluxReader
 from runtime.kafka_reader import KafkaLogReader
+from runtime.log_interfaces import Progress
+from runtime.secret_file import secret_in
 from runtime.settings import SettingsError, environment_name
 
 FINGERPRINTS_FILE = "fingerprints.json"
@@ -80,17 +82,27 @@ def hours_in_files(paths: list[Path], *, tell: Callable[[str], None]) -> Hours:
 
 def hours_in_influx(settings: Settings, *, from_s: int, until_s: int) -> Hours:
     """Hours of every measure that the store has; raises SettingsError where a setting is missing."""
-    url = _needed(settings, "influx_url")
-    token = Path(str(_needed(settings, "influx_token_file"))).read_text().strip()
-    reader = InfluxReader(url=str(url), token=token)
+    url, token_file = _needed(settings, "influx_url"), _needed(settings, "influx_token_file")
+    reader = InfluxReader(url=str(url), token=_token(Path(str(token_file))), ca_file=settings.influx_ca_file)
     for measure in MEASURES:
         yield measure.name, influx_hours(reader, measure, from_s=from_s, until_s=until_s)
 
 
-def hours_in_kafka(settings: Settings, *, from_s: int, until_s: int, tell: Callable[[str], None]) -> Hours:
+def _token(path: Path) -> str:
+    try:
+        return secret_in(path)
+    except UnavailableError as error:
+        raise SettingsError(f"{environment_name(Settings, 'influx_token_file')}: {error}") from error
+
+
+def hours_in_kafka(
+    settings: Settings, *, from_s: int, until_s: int, tell: Callable[[str], None], on_progress: Progress
+) -> Hours:
     """Hours of every measure in the log; raises SettingsError where a setting is missing."""
-    reader = KafkaLogReader(str(_needed(settings, "kafka_bootstrap_servers")))
-    by_measure, unreadable = kafka_hours(reader, from_s=from_s, until_s=until_s)
+    reader = KafkaLogReader(
+        str(_needed(settings, "kafka_bootstrap_servers")), security=settings.kafka_security
+    )
+    by_measure, unreadable = kafka_hours(reader, from_s=from_s, until_s=until_s, on_progress=on_progress)
     if unreadable:
         tell(f"{unreadable:,} messages could not be read and are left out")
     for measure, hours in by_measure.items():

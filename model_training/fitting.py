@@ -121,7 +121,7 @@ class _Course:
         self._network, self._design, self._seed, self._tell = network, design, seed, tell
         self._read = material.features(validation)
         self._targets = material.targets(validation, self._read)
-        self._blend_loss = _median_loss(self._read.anchor, self._targets)
+        self._blend_loss = _median_loss(material.blended(self._read), self._targets)
         self._lowest, self._since, self._began_s = np.inf, 0, time.monotonic()
 
     def goes_on(self, step: int, loss: float) -> bool:

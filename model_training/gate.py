@@ -16,9 +16,9 @@ from forecasting.hourly_table import Floats
 from model_training.backtesting import UNSEEN, Backtest
 from model_training.training import Prepared, unit_of
 
-WQL_RATIO_MAX = 0.995
+WQL_RATIO_MAX = 0.995  # of the champion's, or of the best baseline's where there is none
 WQL_RATIO_HIGH_MAX = 1.005  # of the upper end of the interval
-BASELINE_RATIO_MAX = 1.0
+BASELINE_RATIO_MAX = 1.0  # of MASE and of WQL
 GROUP_RATIO_MAX = 1.03
 UNSEEN_RATIO_MAX = 1.02
 COVERAGE_MIN, COVERAGE_MAX = 0.74, 0.86
@@ -48,14 +48,16 @@ class Verdict:
 def judged(
     tested: Backtest, challenger: ModelBundle, ready: Prepared, *, name: str, champion: str | None
 ) -> Verdict:
-    """The verdict on forecaster `name` of the back-test, against `champion` of it, or else the blend."""
+    """The verdict on forecaster `name` of the back-test, against `champion`, or else the best baseline."""
     answer = _answer(challenger, ready, tested)
     if not np.isfinite(answer).all():
         return Verdict(("not_finite: the network answers NaN or infinity",), {})
-    reference = champion or "blend"
+    reference = champion or tested.best_baseline(loss="wql")
     reasons = [*_about_the_model(challenger, tested, name, answer)]
     facts = _facts(tested, name, reference)
-    reasons += _about_its_skill(facts, tested, reference, has_champion=champion is not None)
+    # A baseline may become the first champion; a network only if it gains something.
+    needs_gain = champion is not None or challenger.network is not None
+    reasons += _about_its_skill(facts, tested, reference, needs_gain=needs_gain)
     latency_ms = _latency_ms(challenger, ready, tested)
     if latency_ms > LATENCY_MS_MAX:
         reasons.append(f"too_slow: {latency_ms:.2f} ms a series; {LATENCY_MS_MAX:g} is allowed")
@@ -84,40 +86,40 @@ def _about_the_model(challenger: ModelBundle, tested: Backtest, name: str, answe
 
 
 def _facts(tested: Backtest, name: str, reference: str) -> dict[str, float]:
-    best = tested.best_baseline()
+    by_mase, by_wql = (tested.best_baseline(loss=loss) for loss in ("mase", "wql"))
     whole = tested.scores(name)
     wql = tested.ratio(name, reference, loss="wql")
     facts = {
         "mase": whole.mase, "wql": whole.wql, "coverage_80": whole.coverage_80,
-        "mase_over_best_baseline": whole.mase / tested.scores(best).mase,
-        "wql_over_champion": wql.value, "wql_over_champion_high": wql.high,
-        "unseen_wql_over_champion": tested.ratio(name, reference, loss="wql", who=UNSEEN).value,
+        "mase_over_best_baseline": whole.mase / tested.scores(by_mase).mase,
+        "wql_over_best_baseline": whole.wql / tested.scores(by_wql).wql,
+        "wql_over_reference": wql.value, "wql_over_reference_high": wql.high,
+        "unseen_wql_over_reference": tested.ratio(name, reference, loss="wql", who=UNSEEN).value,
     }  # fmt: skip
     for group in HORIZON_GROUPS:
-        facts[f"{group}_over_champion"] = tested.ratio(name, reference, group=group).value
+        facts[f"{group}_over_reference"] = tested.ratio(name, reference, group=group).value
     return facts
 
 
 def _about_its_skill(
-    facts: dict[str, float], tested: Backtest, reference: str, *, has_champion: bool
+    facts: dict[str, float], tested: Backtest, reference: str, *, needs_gain: bool
 ) -> list[str]:
     reasons = []
-    if not facts["mase_over_best_baseline"] <= BASELINE_RATIO_MAX:
-        best = tested.best_baseline()
-        reasons.append(
-            f"worse_than_baseline: MASE {facts['mase_over_best_baseline']:.3f} times that of {best}"
-        )
-    if has_champion and not facts["wql_over_champion"] <= WQL_RATIO_MAX:
-        reasons.append(f"not_better: WQL {facts['wql_over_champion']:.3f} times that of {reference}")
-    if not facts["wql_over_champion_high"] <= (WQL_RATIO_HIGH_MAX if has_champion else np.inf):
-        high = facts["wql_over_champion_high"]
+    for loss in ("mase", "wql"):
+        ratio, best = facts[f"{loss}_over_best_baseline"], tested.best_baseline(loss=loss)
+        if not ratio <= BASELINE_RATIO_MAX:
+            reasons.append(f"worse_than_baseline: {loss.upper()} {ratio:.3f} times that of {best}")
+    if needs_gain and not facts["wql_over_reference"] <= WQL_RATIO_MAX:
+        reasons.append(f"not_better: WQL {facts['wql_over_reference']:.3f} times that of {reference}")
+    if not facts["wql_over_reference_high"] <= WQL_RATIO_HIGH_MAX:
+        high = facts["wql_over_reference_high"]
         reasons.append(f"not_sure: WQL may be {high:.3f} times that of {reference}")
     for group in HORIZON_GROUPS:
-        ratio = facts[f"{group}_over_champion"]
+        ratio = facts[f"{group}_over_reference"]
         if ratio > GROUP_RATIO_MAX:
             reasons.append(f"worse_at_{group}: MASE {ratio:.3f} times that of {reference}")
-    if facts["unseen_wql_over_champion"] > UNSEEN_RATIO_MAX:
-        ratio = facts["unseen_wql_over_champion"]
+    if facts["unseen_wql_over_reference"] > UNSEEN_RATIO_MAX:
+        ratio = facts["unseen_wql_over_reference"]
         reasons.append(f"worse_at_unseen_places: WQL {ratio:.3f} times that of {reference}")
     if not COVERAGE_MIN <= facts["coverage_80"] <= COVERAGE_MAX:
         reasons.append(f"bad_band: {facts['coverage_80']:.3f} of the truths in the 80 % band")
@@ -130,7 +132,7 @@ def _answer(challenger: ModelBundle, ready: Prepared, tested: Backtest) -> Float
     around = challenger.surroundings(ready.data.table)
     some = tested.examples.where(slice(None, LATENCY_WINDOWS))
     read = features(
-        card.features, card.blend.baseline(), windows(around, card.features, some.series, some.columns)
+        card.features, card.network_anchor, windows(around, card.features, some.series, some.columns)
     )
     if challenger.network is None:
         return (card.baseline or card.blend).baseline().quantiles(read.facts)

@@ -9,15 +9,21 @@ from model_training.splits import Examples
 
 
 class Material:
-    """Examples of a surrounding, as the network takes them."""
+    """Examples of a surrounding, as the network takes them; without an anchor it starts from the blend."""
 
-    def __init__(self, around: Surroundings, spec: FeatureSpec, blend: Baseline) -> None:
-        self._around, self._spec, self._blend = around, spec, blend
+    def __init__(
+        self, around: Surroundings, spec: FeatureSpec, blend: Baseline, anchor: Baseline | None = None
+    ) -> None:
+        self._around, self._spec, self._blend, self._anchor = around, spec, blend, anchor or blend
 
     def features(self, examples: Examples) -> Features:
         """What the network reads of them."""
         seen = windows(self._around, self._spec, examples.series, examples.columns)
-        return features(self._spec, self._blend, seen)
+        return features(self._spec, self._anchor, seen)
+
+    def blended(self, read: Features) -> Floats:
+        """What the blend says of them, scaled, (n, HORIZON_H)."""
+        return (self._blend.centre(read.facts) - read.level[:, None]) / read.spread[:, None]
 
     def targets(self, examples: Examples, read: Features) -> Floats:
         """Scaled truth and the weight of each, (n, HORIZON_H, 2); the weight of a gap is 0."""

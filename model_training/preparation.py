@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from forecasting.baselines import Baseline, Recent, fitted_baseline, recent
+from forecasting.baselines import Baseline, Recent, fitted_baseline, fitted_trend, recent
 from forecasting.card import BaselineCard, TrainingRanges
 from forecasting.features import Covariate, FeatureSpec, Surroundings, truths, windows
 from forecasting.hourly_table import Booleans, Floats, HourlyTable
@@ -52,12 +52,22 @@ def fitted_on(
     name: str, around: Surroundings, spec: FeatureSpec, train: Examples, *, seed: int = 1
 ) -> Baseline:
     """A baseline of training examples, at most `EXAMPLES_MAX` of them."""
-    drawn = train
-    if len(train) > EXAMPLES_MAX:
-        drawn = train.where(np.random.default_rng(seed).choice(len(train), EXAMPLES_MAX, replace=False))
+    drawn = _drawn(train, seed)
     return fitted_baseline(
         name, facts_of(around, spec, drawn), truths(around.values, drawn.series, drawn.columns)
     )
+
+
+def fitted_anchor(around: Surroundings, spec: FeatureSpec, train: Examples, *, seed: int = 1) -> Baseline:
+    """The trend of training examples, at most `EXAMPLES_MAX` of them."""
+    drawn = _drawn(train, seed)
+    return fitted_trend(facts_of(around, spec, drawn), truths(around.values, drawn.series, drawn.columns))
+
+
+def _drawn(train: Examples, seed: int) -> Examples:
+    if len(train) <= EXAMPLES_MAX:
+        return train
+    return train.where(np.random.default_rng(seed).choice(len(train), EXAMPLES_MAX, replace=False))
 
 
 def facts_of(around: Surroundings, spec: FeatureSpec, examples: Examples) -> Recent:
@@ -84,5 +94,5 @@ def baseline_card(baseline: Baseline) -> BaselineCard:
     """The baseline in numbers, at a precision that suffices."""
     return BaselineCard(
         baseline.name, np.round(baseline.coefficients, 5).tolist(), np.round(baseline.residuals, 4).tolist(),
-        baseline.is_seasonal,
+        baseline.is_seasonal, None if baseline.tendency is None else np.round(baseline.tendency, 5).tolist(),
     )  # fmt: skip

@@ -1,5 +1,6 @@
 """What people see: tables and lines on standard output."""
 
+import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -11,13 +12,30 @@ from forecasting.registry import ModelRegistry
 from model_training.backtesting import ALL, WHO, Backtest, Ratio
 from model_training.gate import Verdict
 from model_training.progress import Step
+from runtime.log_interfaces import Progress
 
-console = Console(highlight=False)
+WIDTH_WITHOUT_TERMINAL = 160  # the widest table, with its intervals
+STEPS_SHOWN = 10
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL)
 
 
 def show_line(text: str) -> None:
     """One line, as it is."""
     console.print(text, markup=False, soft_wrap=True)
+
+
+def reading_shown() -> Progress:
+    """Shows how much of a log is read, at each tenth."""
+    shown = 0
+
+    def show(done: int, total: int) -> None:
+        nonlocal shown
+        if (step := done * STEPS_SHOWN // max(total, 1)) > shown:
+            shown = step
+            show_line(f"read {done:,} of {total:,} messages")
+
+    return show
 
 
 def show_step(step: Step) -> None:

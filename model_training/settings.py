@@ -5,15 +5,17 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from runtime.settings import RoomSettings
+from forecasting.registry_settings import RegistrySettings
+from runtime.influx_access import InfluxAccessSettings
+from runtime.kafka_security import KafkaSecuritySettings
 
 
-class Settings(RoomSettings):
+class Settings(KafkaSecuritySettings, InfluxAccessSettings, RegistrySettings):
     """Read once, at start, from MODEL_TRAINING_* environment variables."""
 
     model_config = SettingsConfigDict(env_prefix="MODEL_TRAINING_")
 
-    registry: Path = Field(default=Path("models"), description="folder of the model registry")
+    registry: str = Field(default="models", description="folder of the model registry, or s3://bucket/prefix")
     influx_url: str | None = Field(
         default=None, description="InfluxDB's address, http://host:port, for fetch"
     )

@@ -11,15 +11,16 @@ from contracts.errors import BadInputError
 from forecasting.card import DataFingerprint
 from forecasting.hourly_table import HOUR_S, HourlyRows, HourlyTable, Integers, hourly_table, place_ids
 
-SCHEMA: dict[str, pl.DataType] = {
+# What every source knows of an hour; files know upstream's number of the place besides.
+HOUR_COLUMNS: dict[str, pl.DataType] = {
     "sensor_id": pl.Int64(),
     "starts_at_s": pl.Int64(),
     "mean": pl.Float64(),
     "count": pl.Int64(),
     "lat": pl.Float64(),
     "lon": pl.Float64(),
-    "location": pl.Int64(),
 }
+SCHEMA = HOUR_COLUMNS | {"location": pl.Int64()}
 KEYS = ("sensor_id", "starts_at_s", "lat", "lon")
 
 
@@ -94,10 +95,7 @@ def joined_rows(hours_by_measure: dict[str, pl.DataFrame]) -> HourlyRows:
     names = np.concatenate(
         [np.full(len(each), name, dtype=object) for name, each in hours_by_measure.items()]
     )
-    columns = [
-        np.concatenate([each[column].to_numpy() for each in frames])
-        for column in ("sensor_id", "starts_at_s", "mean", "count", "lat", "lon")
-    ]
+    columns = [np.concatenate([each[column].to_numpy() for each in frames]) for column in HOUR_COLUMNS]
     return HourlyRows(names, *columns)
 
 

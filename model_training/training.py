@@ -10,11 +10,11 @@ from msgspec import structs
 from contracts.measures import MEASURE_BY_NAME
 from forecasting.baselines import BASELINES, BLEND, Baseline
 from forecasting.bundle import ModelBundle
-from forecasting.card import Kind, ModelCard, Training
+from forecasting.card import RNN, Kind, ModelCard, Training
 from forecasting.features import FeatureSpec, Surroundings, surroundings
 from model_training.design import Design
 from model_training.material import Material
-from model_training.preparation import baseline_card, feature_spec, fitted_on
+from model_training.preparation import baseline_card, feature_spec, fitted_anchor, fitted_on
 from model_training.protocols import Protocol
 from model_training.splits import Split
 from model_training.tables import Data
@@ -37,11 +37,12 @@ class Prepared:
     around: Surroundings
     heard: Surroundings
     baselines: dict[str, Baseline]
+    anchor: Baseline
 
     @property
     def material(self) -> Material:
         """Examples as the network takes them."""
-        return Material(self.heard, self.spec, self.baselines[BLEND])
+        return Material(self.heard, self.spec, self.baselines[BLEND], self.anchor)
 
 
 def prepared(data: Data, protocol: Protocol, design: Design) -> Prepared:
@@ -52,7 +53,9 @@ def prepared(data: Data, protocol: Protocol, design: Design) -> Prepared:
     spec = feature_spec(data.table, design.features, series=seen, end=end)
     heard = surroundings(data.table, spec, heard=seen)
     baselines = {name: fitted_on(name, heard, spec, split.train) for name in BASELINES}
-    return Prepared(data, protocol, design, split, spec, surroundings(data.table, spec), heard, baselines)
+    anchor = fitted_anchor(heard, spec, split.train) if design.is_anchored_on_trend else baselines[BLEND]
+    around = surroundings(data.table, spec)
+    return Prepared(data, protocol, design, split, spec, around, heard, baselines, anchor)
 
 
 def baseline_model(ready: Prepared, name: Kind, *, now_s: int) -> ModelBundle:
@@ -74,6 +77,7 @@ def model_card(
         kind=kind, measure=measure, unit=unit_of(measure),
         version=f"{made}-{hashlib.sha256(content).hexdigest()[:8]}",
         features=ready.spec, blend=baseline_card(ready.baselines[BLEND]),
+        anchor=baseline_card(ready.anchor) if kind == RNN and ready.design.is_anchored_on_trend else None,
         training=Training(
             data=ready.data.fingerprint, trained_until_s=ready.protocol.train_until_s,
             left_out_places=ready.protocol.leave_out, seeds=seeds, created_at_s=now_s,

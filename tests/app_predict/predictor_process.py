@@ -30,7 +30,7 @@ def wait_until(holds, *, limit_s=LIMIT_S):
 class PredictorProcess:
     """`python -m app_predict`."""
 
-    def __init__(self, *, kafka, influx, folder, registry_dir, measures):
+    def __init__(self, *, kafka, influx, folder, registry, measures, **settings):
         self.log_path = folder / "app_predict.log"
         (self.port,) = free_ports(1)
         token_file = folder / "token"
@@ -40,11 +40,12 @@ class PredictorProcess:
             "APP_PREDICT_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
             "APP_PREDICT_INFLUX_URL": influx.url,
             "APP_PREDICT_INFLUX_TOKEN_FILE": str(token_file),
-            "APP_PREDICT_REGISTRY_DIR": str(registry_dir),
+            "APP_PREDICT_REGISTRY": str(registry),
             "APP_PREDICT_STATE_DIR": str(folder / "state"),
             "APP_PREDICT_METRICS_PORT": str(self.port),
             "APP_PREDICT_MEASURES": measures,
             "APP_PREDICT_CHECK_INTERVAL_S": "0.2",
+            **{f"APP_PREDICT_{name.upper()}": str(value) for name, value in settings.items()},
         }
 
     def run(self, *arguments):

@@ -1,14 +1,17 @@
 """A champion is swapped whole, and a bad one changes nothing."""
 
+import io
+
 import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
 from app_predict.champions import GOLDEN_ANSWER, Champions, require_golden
 from app_predict.metrics import Metrics
-from contracts.errors import BadInputError
+from contracts.errors import BadInputError, UnavailableError
 from forecasting.bundle import CARD_FILE, ModelBundle
 from forecasting.card import encoded_card
+from forecasting.folder_store import FolderStore
 from forecasting.litert import INPUTS
 from forecasting.registry import CHAMPION_FILE, ModelRegistry
 from runtime.clock import SettableClock
@@ -17,9 +20,25 @@ from tests.forecasting.builders import a_blend_card, a_card, an_anchored_network
 POLL_S = 30.0
 
 
+class StoreThatGoesAway(FolderStore):
+    """A folder that stands for a store across the network."""
+
+    is_away = False
+
+    def read(self, path):
+        if self.is_away:
+            raise UnavailableError("no answer")
+        return super().read(path)
+
+
 @pytest.fixture
-def registry(tmp_path):
-    return ModelRegistry(tmp_path)
+def store(tmp_path):
+    return StoreThatGoesAway(tmp_path)
+
+
+@pytest.fixture
+def registry(store):
+    return ModelRegistry(store)
 
 
 @pytest.fixture
@@ -85,18 +104,20 @@ def test_a_promotion_is_served_at_the_next_look_and_a_rollback_too(champions, re
 
 
 @pytest.mark.parametrize("spoil", ["file changed", "file gone", "pointer cut short"])
-def test_a_bad_champion_keeps_the_old_one_and_is_counted(champions, registry, clock, prometheus, spoil):
+def test_a_bad_champion_keeps_the_old_one_and_is_counted(
+    champions, registry, clock, prometheus, spoil, tmp_path
+):
     promote(registry, "v1")
     promote(registry, "other", measure="pm10")
     look(champions, clock)
     promote(registry, "v2")
-    card = registry.folder("pm25", "v2") / CARD_FILE
+    card = tmp_path / "pm25" / "v2" / CARD_FILE
     if spoil == "file changed":
         card.write_bytes(card.read_bytes().replace(b"0.6", b"0.7"))
     elif spoil == "file gone":
         card.unlink()
     else:
-        pointer = registry.root / "pm25" / CHAMPION_FILE
+        pointer = tmp_path / "pm25" / CHAMPION_FILE
         pointer.write_bytes(pointer.read_bytes()[:20])
 
     look(champions, clock)
@@ -106,30 +127,59 @@ def test_a_bad_champion_keeps_the_old_one_and_is_counted(champions, registry, cl
     assert prometheus.get_sample_value("app_predict_model_load_failures_total", {"measure": "pm25"}) == 1
 
 
-def golden(tmp_path, **changed):
+def golden(**changed):
     count = 4
     inputs = dict(zip(INPUTS, (np.ones((count, 24), dtype=np.float32) for _ in INPUTS), strict=True))
     answer = an_anchored_network(tuple(inputs.values()))
-    np.savez(tmp_path / "golden.npz", **({**inputs, GOLDEN_ANSWER: answer} | changed))
-    return tmp_path / "golden.npz"
+    return npz({**inputs, GOLDEN_ANSWER: answer} | changed)
 
 
-def test_a_network_that_answers_its_golden_batch_as_before_is_taken(tmp_path):
-    require_golden(ModelBundle(a_card(), an_anchored_network), golden(tmp_path))
+def test_while_the_registry_is_away_the_champions_of_before_serve(champions, registry, store, clock):
+    promote(registry, "v1")
+    look(champions, clock)
+    promote(registry, "v2")
+    store.is_away = True
+    look(champions, clock)
+
+    assert served(champions) == "v1"
+    store.is_away = False
+    look(champions, clock)
+    assert served(champions) == "v2"
 
 
-@pytest.mark.parametrize("wrong", ["off", "nan", "missing", "not there"])
-def test_a_network_that_does_not_is_refused(tmp_path, wrong):
-    path = golden(tmp_path)
+def test_before_the_registry_first_answers_nobody_knows_the_champions(champions, registry, store):
+    promote(registry, "v1")
+    store.is_away = True
+    with pytest.raises(UnavailableError):
+        champions.look()
+
+    store.is_away = False
+    champions.look()  # at once, not after the usual time
+    assert served(champions) == "v1"
+
+
+def npz(arrays):
+    held = io.BytesIO()
+    np.savez(held, **arrays)
+    return held.getvalue()
+
+
+def test_a_network_that_answers_its_golden_batch_as_before_is_taken():
+    require_golden(ModelBundle(a_card(), an_anchored_network), golden())
+
+
+@pytest.mark.parametrize("wrong", ["off", "nan", "missing", "cut short"])
+def test_a_network_that_does_not_is_refused(wrong):
+    batch = golden()
     bundle = ModelBundle(a_card(), an_anchored_network)
     if wrong == "off":
         bundle = ModelBundle(a_card(), lambda inputs: an_anchored_network(inputs) + 1e-3)
     elif wrong == "nan":
         bundle = ModelBundle(a_card(), lambda inputs: an_anchored_network(inputs) * np.nan)
     elif wrong == "missing":
-        np.savez(path, past=np.ones(3))
+        batch = npz({"past": np.ones(3)})
     else:
-        path.unlink()
+        batch = batch[:100]
 
     with pytest.raises(BadInputError, match="golden"):
-        require_golden(bundle, path)
+        require_golden(bundle, batch)

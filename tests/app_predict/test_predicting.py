@@ -46,7 +46,7 @@ class System:
         wave = a_daily_wave(SENSORS, HOURS + 24 * DAYS_AFTER) if values is None else values
         self.source = source or MemorySource(rows_of(wave))
         self.settings = Settings(
-            kafka_bootstrap_servers="-", influx_url="-", influx_token_file="-", registry_dir="-",
+            kafka_bootstrap_servers="-", influx_url="-", influx_token_file="-", registry="-",
             state_dir=str(tmp_path), metrics_port=0, measures=measures,
         )  # fmt: skip
         self.around = Surroundings(

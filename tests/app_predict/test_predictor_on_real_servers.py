@@ -6,25 +6,22 @@ import numpy as np
 import pytest
 
 from app_predict.hourly_source import HourlySource
-from contracts.aggregates import Aggregate
-from contracts.points import window_lines
-from contracts.stored import AIR_WINDOWS, HOURLY, ORG
-from forecasting.bundle import CARD_FILE, ModelBundle
+from forecasting.bundle import CARD_FILE
 from forecasting.card import encoded_card
+from forecasting.folder_store import FolderStore
 from forecasting.hourly_table import HOUR_S, hourly_table
 from forecasting.registry import ModelRegistry
 from local_stack.single import running_influxd
-from runtime.influx_store import InfluxPointStore
 from tests.app_predict.hours import HOURS, joined, rows_of
 from tests.app_predict.predictor_process import PredictorProcess, Topics, wait_until
 from tests.forecasting.builders import a_blend_card, a_card, a_daily_wave
+from tests.model_training.hours_in_servers import store_hours
 
 pytestmark = pytest.mark.integration
 
 SENSORS = 10
 FIRST_SENSOR = 77_000_001
 IDS = frozenset(range(FIRST_SENSOR, FIRST_SENSOR + SENSORS))
-BATCH = 5_000
 
 
 @pytest.fixture(scope="module")
@@ -51,24 +48,19 @@ def rows(issued_at_s):
 @pytest.fixture(scope="module")
 def store(tmp_path_factory, rows):
     with running_influxd(tmp_path_factory.mktemp("influxd")) as server:
-        writer = InfluxPointStore(url=server.url, org=ORG, bucket=HOURLY.name, token=server.write_token)
-        lines = [text for row in aggregates(rows) for _, text in window_lines(AIR_WINDOWS["1h"])(row)]
-        for first in range(0, len(lines), BATCH):
-            writer.write(lines[first : first + BATCH])
-        writer.close()
+        store_hours(server, rows)
         yield server
 
 
 @pytest.fixture(scope="module")
-def registry_dir(tmp_path_factory):
-    """A registry whose champion of dust is a blend; temperature has none."""
-    root = tmp_path_factory.mktemp("models")
-    registry = ModelRegistry(root)
+def registry(tmp_path_factory):
+    """Its champion of dust is a blend; temperature has none."""
+    registry = ModelRegistry(FolderStore(tmp_path_factory.mktemp("models")))
     card = a_card(kind="blend", baseline=a_blend_card())
     registry.add(card, {CARD_FILE: encoded_card(card)})
     pointer = registry.pointer_to("pm25", card.version, at_s=0, by="test", reason="test")
     registry.point("pm25", pointer)
-    return root
+    return registry
 
 
 @pytest.fixture
@@ -79,23 +71,13 @@ def topics(kafka):
 
 
 @pytest.fixture
-def predictor(kafka, store, registry_dir, tmp_path):
+def predictor(kafka, store, registry, tmp_path):
     process = PredictorProcess(
-        kafka=kafka, influx=store, folder=tmp_path, registry_dir=registry_dir, measures="pm25,temperature"
+        kafka=kafka, influx=store, folder=tmp_path, registry=registry.place, measures="pm25,temperature"
     )
     yield process
     if hasattr(process, "process"):
         process.kill()
-
-
-def aggregates(rows):
-    names = ("measure", "sensor_id", "starts_at_s", "mean", "count", "lat", "lon")
-    for values in zip(*(getattr(rows, name).tolist() for name in names), strict=True):
-        members = dict(zip(names, values, strict=True))
-        yield Aggregate(
-            **members, flagged=0, low=members["mean"], high=members["mean"], sensor_type="SDS011",
-            country="GB", city="Aberdeen",
-        )  # fmt: skip
 
 
 def test_the_store_gives_back_the_rows_that_were_written(store, rows, issued_at_s):
@@ -119,7 +101,7 @@ def test_the_store_gives_back_the_rows_that_were_written(store, rows, issued_at_
 
 
 def test_an_hour_is_issued_once_and_says_what_a_backtest_of_the_same_hours_would(
-    predictor, topics, rows, registry_dir, issued_at_s
+    predictor, topics, rows, registry, issued_at_s
 ):
     predictor.start()
     wait_until(lambda: len(topics.forecasts(IDS)) >= SENSORS - 1)
@@ -130,8 +112,7 @@ def test_an_hour_is_issued_once_and_says_what_a_backtest_of_the_same_hours_would
 
     starts_at_s = issued_at_s - HOURS * HOUR_S
     table = hourly_table(rows, "pm25", covariates=(), starts_at_s=starts_at_s, hours=HOURS).where_they_are()
-    (folder,) = registry_dir.glob("pm25/*/")
-    expected = ModelBundle.load(folder).predict(table)
+    expected = registry.load_champion("pm25").predict(table)
     published = {each.sensor_id: each for each in topics.forecasts(IDS)}
     assert (exit_code, again, stop_s < 10) == (0, 0, True)
     assert len(topics.forecasts(IDS)) == SENSORS - 1  # the thin hours of one are none

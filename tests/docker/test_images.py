@@ -11,6 +11,7 @@ import requests
 
 from contracts.stored import LIVE_BUCKET
 from contracts.topics import MEASURE_TOPICS, TOPICS
+from forecasting.folder_store import FolderStore
 from forecasting.registry import ModelRegistry
 from local_stack.ports import free_ports
 from local_stack.settings import CHAMPIONS
@@ -105,14 +106,15 @@ def test_the_collector_image_moves_a_message_from_kafka_to_influxdb(
 
 def test_the_predictor_image_loads_every_champion_that_it_brings(image, containers):
     load = (
-        "import os; from pathlib import Path; from forecasting.registry import ModelRegistry\n"
-        "registry = ModelRegistry(Path(os.environ['APP_PREDICT_REGISTRY_DIR']))\n"
+        "import os; from pathlib import Path; from forecasting.folder_store import FolderStore\n"
+        "from forecasting.registry import ModelRegistry\n"
+        "registry = ModelRegistry(FolderStore(Path(os.environ['APP_PREDICT_REGISTRY'])))\n"
         "print([name for name in registry.measures() if registry.load_champion(name) is not None])"
     )
     ended = containers.run(image("app-predict"), "-c", load, entrypoint=["python"])
 
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.strip() == str(ModelRegistry(CHAMPIONS).measures())
+    assert ended.stdout.strip() == str(ModelRegistry(FolderStore(CHAMPIONS)).measures())
 
 
 def a_value(*, sensor_id):

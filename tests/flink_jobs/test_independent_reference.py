@@ -3,16 +3,20 @@
 On the way they are made harder: readings come twice, come late, and are dated by clocks that run ahead.
 """
 
+import csv
 import heapq
 import json
 import lzma
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from flink_jobs.job import Job
+from model_training.cli import app
+from model_training.tables import measures_in, read_hours
 from scraper.places import Places
 from tests.flink_jobs.independent_reference import Reference, Series
 
@@ -143,3 +147,87 @@ def test_every_late_reading_and_how_late_it_is(outcome, reference):
 
     assert given == reference.late
     assert len(given) > 50
+
+
+DAY_S = int(datetime(2019, 5, 13, tzinfo=UTC).timestamp())
+HOUR_S = 3600
+
+
+@pytest.fixture(scope="module")
+def fetched(readings, reference, tmp_path_factory):
+    """What `luftstrom train fetch` makes of the same readings as files of the archive.
+
+    Without those that came too late, which are in no window.
+    """
+    folder = tmp_path_factory.mktemp("archive")
+    in_time = [each for each in readings if (each["sensor"]["id"], at_s(each)) not in too_late(reference)]
+    write_archive(folder, in_time)
+    out = tmp_path_factory.mktemp("tables")
+    result = CliRunner().invoke(app, ["fetch", str(folder), "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    return out
+
+
+def at_s(reading):
+    return reading["event_time_ms"] // 1000
+
+
+def too_late(reference):
+    return {(sensor_id, observed_at_s) for sensor_id, observed_at_s, _ in reference.late}
+
+
+def write_archive(folder, readings):
+    """One file a sensor, as the archive has them."""
+    by_sensor = defaultdict(list)
+    for reading in readings:
+        by_sensor[reading["sensor"]["id"], reading["sensor"]["sensor_type"]["name"]].append(reading)
+    for (sensor_id, kind), theirs in by_sensor.items():
+        names = sorted({each["value_type"] for reading in theirs for each in reading["sensordatavalues"]})
+        with (folder / f"2019-05-13_{kind.lower()}_sensor_{sensor_id}.csv").open("w") as file:
+            rows = csv.writer(file, delimiter=";")
+            rows.writerow(["sensor_id", "sensor_type", "location", "lat", "lon", "timestamp", *names])
+            for reading in theirs:
+                place, when = reading["location"], datetime.fromtimestamp(at_s(reading), UTC)
+                values = {each["value_type"]: each["value"] for each in reading["sensordatavalues"]}
+                rows.writerow([
+                    sensor_id, kind, place["id"], place["latitude"], place["longitude"],
+                    when.strftime("%Y-%m-%dT%H:%M:%S"), *(values.get(name, "") for name in names),
+                ])  # fmt: skip
+
+
+def test_the_hours_of_a_day_are_those_that_fetch_makes_of_the_same_readings_in_files(
+    outcome, readings, fetched
+):
+    # Files do not tell when a reading was fetched, so none of theirs is from the future.
+    ahead = {(each["sensor"]["id"], at_s(each) // HOUR_S) for each in readings if is_ahead(each)}
+    touched = ahead | {(sensor_id, hour + 1) for sensor_id, hour in ahead}
+    given = {
+        (row["sensor_id"], row["measure"], row["starts_at_s"], row["lat"], row["lon"]): row
+        for row in outcome.of("aggregates")
+        if row["topic"] == "aggregates-1h-v1" and row["count"]
+    }
+    made = {
+        (row["sensor_id"], measure, row["starts_at_s"], row["lat"], row["lon"]): row
+        for measure in measures_in(fetched)
+        for row in read_hours(fetched, measure).iter_rows(named=True)
+    }
+
+    assert compared(given, touched) == compared(made, touched)
+    assert len(compared(given, touched)) > 0.9 * len(compared(given, set())) > 1_000
+    for key in compared(given, touched):
+        assert given[key]["count"] == made[key]["count"], key
+        assert given[key]["mean"] == pytest.approx(made[key]["mean"], abs=1e-6), key
+
+
+def is_ahead(reading):
+    fetched_at = datetime.fromisoformat(reading["fetched_at"])
+    return at_s(reading) > fetched_at.timestamp()
+
+
+def compared(rows, touched):
+    """The keys of the day, without the hours of a sensor that are touched."""
+    return {
+        key
+        for key in rows
+        if DAY_S <= key[2] < DAY_S + 24 * HOUR_S and (key[0], key[2] // HOUR_S) not in touched
+    }

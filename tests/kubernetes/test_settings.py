@@ -26,7 +26,7 @@ SETTINGS_BY_PREFIX = {
 # What is not a setting of ours.
 OF_OTHERS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "S3_BUCKET", "GOGC", "HOME"}
 # Given by the image itself, with the champions that came with it.
-OF_THE_IMAGE = {"APP_PREDICT_REGISTRY_DIR": "/champions"}
+OF_THE_IMAGE = {"APP_PREDICT_REGISTRY": "/champions"}
 OF_THE_TESTS = ("READY_", "ARRIVING_")
 
 

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from forecasting.baselines import BASELINES
+from forecasting.folder_store import FolderStore
 from forecasting.registry import ModelRegistry
-from model_training.golden import read_golden, require_agreement
+from model_training.golden import arrays_of, require_agreement
 from model_training.protocols import utc_s
 from tests.forecasting.builders import a_daily_wave, a_table
 
-CHAMPIONS = ModelRegistry(Path(__file__).parents[2] / "model_training" / "champions")
+CHAMPIONS = ModelRegistry(FolderStore(Path(__file__).parents[2] / "model_training" / "champions"))
 RECORDINGS_BEGIN_S = utc_s("2019-03-22")
 
 
@@ -22,8 +23,8 @@ def test_a_champion_is_whole_and_has_not_seen_the_recordings(measure):
     assert champion.card.measure == measure
     assert champion.card.training.trained_until_s < RECORDINGS_BEGIN_S
     if champion.card.kind not in BASELINES:
-        folder = CHAMPIONS.folder(measure, champion.card.version)
-        require_agreement((folder / "model.tflite").read_bytes(), read_golden(folder))
+        files = CHAMPIONS.files(measure, champion.card.version)
+        require_agreement(files["model.tflite"], arrays_of(files["golden.npz"]))
 
 
 @pytest.mark.parametrize("measure", CHAMPIONS.measures())

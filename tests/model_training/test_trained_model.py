@@ -10,12 +10,13 @@ from typer.testing import CliRunner
 
 from forecasting.bundle import ModelBundle
 from forecasting.card import TrainingRanges
+from forecasting.folder_store import FolderStore
 from forecasting.registry import ModelRegistry
 from model_training import commands
 from model_training.backtesting import backtest
 from model_training.cli import app
 from model_training.gate import judged
-from model_training.golden import read_golden, require_agreement
+from model_training.golden import arrays_of, require_agreement
 from model_training.training import prepared
 from tests.model_training.builders import DESIGN, PROTOCOL, weather
 
@@ -34,7 +35,7 @@ def ready(tables):
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory):
-    return ModelRegistry(tmp_path_factory.mktemp("models"))
+    return ModelRegistry(FolderStore(tmp_path_factory.mktemp("models")))
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +45,13 @@ def steps():
 
 @pytest.fixture(scope="module")
 def version(ready, registry, steps):
-    card, _ = commands.train(ready, registry, seeds=(1, 2), tell=steps.append)
+    card = commands.train(ready, registry, seeds=(1, 2), tell=steps.append)
     return card.version
 
 
 @pytest.fixture
 def model(registry, version):
-    return ModelBundle.load(registry.folder("temperature", version))
+    return registry.model("temperature", version)
 
 
 def verdict(model, ready, champion=None):
@@ -69,19 +70,27 @@ def test_a_training_tells_loss_and_skill_and_which_was_best(version, steps):
     assert all(step.skill < 1 and step.loss > 0 for step in steps)
 
 
-def test_the_exported_network_gives_the_golden_answers(registry, version):
-    folder = registry.folder("temperature", version)
+@pytest.fixture
+def files(registry, version):
+    return registry.files("temperature", version)
 
-    require_agreement((folder / "model.tflite").read_bytes(), read_golden(folder))
+
+def test_the_exported_network_gives_the_golden_answers(files):
+    require_agreement(files["model.tflite"], arrays_of(files["golden.npz"]))
 
 
-def test_the_keras_file_loads_in_safe_mode_and_gives_them_too(registry, version):
+@pytest.fixture
+def keras_network(files, tmp_path):
     import keras  # noqa: PLC0415
 
-    folder = registry.folder("temperature", version)
-    network = keras.models.load_model(folder / "model.keras", compile=False, safe_mode=True)
-    golden = read_golden(folder)
-    said = np.asarray(network([golden[name] for name in ("past", "future", "static", "anchor")]))
+    path = tmp_path / "model.keras"
+    path.write_bytes(files["model.keras"])
+    return keras.models.load_model(path, compile=False, safe_mode=True)
+
+
+def test_the_keras_file_loads_in_safe_mode_and_gives_them_too(files, keras_network):
+    golden = arrays_of(files["golden.npz"])
+    said = np.asarray(keras_network([golden[name] for name in ("past", "future", "static", "anchor")]))
 
     np.testing.assert_allclose(said, golden["answer"], atol=1e-4)
 
@@ -135,6 +144,25 @@ def test_a_model_that_is_not_better_than_the_champion_is_refused(model, ready):
     ]
 
 
+def first_verdict(model, ready, *, nearer):
+    """On a first model that says what the blend says, moved towards the truth by a share."""
+    tested = backtest(ready, {})
+    blend, truth = tested.quantiles["blend"], tested.truth[..., None]
+    said = np.where(np.isfinite(truth), blend + nearer * (truth - blend), blend)
+    tested = with_members(tested, quantiles={**tested.quantiles, "first": said})
+    return judged(tested, model, ready, name="first", champion=None)
+
+
+def test_a_first_model_must_gain_something_over_the_best_baseline(model, ready):
+    as_good = first_verdict(model, ready, nearer=0.0)
+    hardly_better = first_verdict(model, ready, nearer=0.002)
+    better = first_verdict(model, ready, nearer=0.02)
+
+    assert [each.split(":")[0] for each in as_good.reasons] == ["not_better"]
+    assert [each.split(":")[0] for each in hardly_better.reasons] == ["not_better"]
+    assert better.is_accepted
+
+
 def test_a_network_that_answers_nan_is_refused(model, ready):
     def broken(inputs):
         return np.where(inputs[3][:, :, None] > 0, np.nan, model.network(inputs))
@@ -173,19 +201,16 @@ def test_a_model_of_another_unit_is_refused(model, ready):
     assert "outside_its_ranges" in found
 
 
-def bias_of(folder, *, moved=0.0):
+def bias_of(network, *, moved=0.0):
     """The bytes of the first member's last bias, as both files hold them."""
-    import keras  # noqa: PLC0415
-
-    network = keras.models.load_model(folder / "model.keras", compile=False, safe_mode=True)
     return (network.get_layer("m0_change").get_weights()[1] + np.float32(moved)).tobytes()
 
 
-def test_a_version_with_changed_weights_is_not_promoted(ready, registry, version, tmp_path):
-    copied = ModelRegistry(tmp_path)
-    folder = registry.folder("temperature", version)
-    files = {each.name: each.read_bytes() for each in folder.iterdir()}
-    changed = files["model.tflite"].replace(bias_of(folder), bias_of(folder, moved=0.01))
+def test_a_version_with_changed_weights_is_not_promoted(
+    ready, registry, version, files, keras_network, tmp_path
+):
+    copied = ModelRegistry(FolderStore(tmp_path))
+    changed = files["model.tflite"].replace(bias_of(keras_network), bias_of(keras_network, moved=0.01))
     copied.add(registry.card("temperature", version), files | {"model.tflite": changed})
 
     found = commands.promote(ready, copied, version, by="test")
@@ -200,7 +225,7 @@ def run(tables, registry):
     """A command of `luftstrom train` on these tables; what it prints."""
 
     def ran(*command):
-        given = ["--data", str(tables), "--measure", "temperature", "--registry", str(registry.root)]
+        given = ["--data", str(tables), "--measure", "temperature", "--registry", registry.place]
         split = [
             "--train-until",
             "2019-02-10",
