@@ -18,8 +18,10 @@ from contracts.topics import (
     THROUGHPUT_10S,
     TOPICS,
 )
+from flink_jobs.class_path import plans_dir
 from flink_jobs.connectors import KafkaConnectors
-from flink_jobs.job import Job, build
+from flink_jobs.job import Job, job_text
+from flink_jobs.planning import submit
 from local_stack.provisioning import create_topics
 from tests.flink_jobs.network_script import (
     AHEAD,
@@ -145,7 +147,7 @@ def play(run):
 
 
 @pytest.fixture(scope="module")
-def run(flink, kafka):
+def run(flink, jars_and_archive, kafka):
     topics = [topic.of_version(VERSION) for topic in TOPICS]
     create_topics(kafka.bootstrap_servers, topics, print)
     connectors = KafkaConnectors(
@@ -154,9 +156,9 @@ def run(flink, kafka):
         history_topics=(READINGS_ARCHIVE.of_version(VERSION).name,),
         exactly_once=False, version=VERSION, idle_after_s=IDLE_AFTER_S,
     )  # fmt: skip
-    # Planning takes longer than all the rest, and what is set aside has no part in this.
-    statements = build(flink(), connectors, job=Job.ALL, guard=False, letters=False)
-    job = statements.execute().get_job_client()
+    # What is set aside has no part in this, and planning it takes long.
+    text = job_text(connectors, job=Job.ALL, guard=False, letters=False)
+    job = submit(flink(), text, plans_dir=plans_dir(jars_and_archive[1])).get_job_client()
     with closing(Run(kafka.bootstrap_servers)) as run:
         play(run)
         yield run
