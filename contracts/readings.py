@@ -19,7 +19,7 @@ class RawReading(msgspec.Struct, frozen=True):
     """One upstream record, verbatim (`record`, the bytes of a JSON object), with its place.
 
     `place` is None where the record has no usable position, and the message then says `no_position`.
-    `fetched_at` is UTC, ISO 8601 with `Z`.
+    `fetched_at` is when its whole answer was here, UTC, ISO 8601 with `Z`.
     `origin` is None for the feed or an archive, else what the scraper fell back to: `v2` has averages.
     """
 

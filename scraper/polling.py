@@ -96,7 +96,7 @@ class Poller:
         if payload is None:
             self._metrics.polls.labels("unchanged").inc()
             return Summary({}, 0, self._clock.monotonic_s() - began_at_s)
-        payload_bytes = len(payload)
+        fetched_at_s, payload_bytes = self._clock.now_s(), len(payload)
         parsed = parsed_payload(payload, latest_s=now_s + self._rules.future_s_max)
         del payload  # the readings hold their own bytes
         left_out = self._leave_out(parsed)
@@ -106,7 +106,7 @@ class Poller:
             READINGS_RAW,
             self._publisher,
             self._places,
-            now_s=now_s,
+            now_s=fetched_at_s,
             origin=self._source.origin,
         )
         publish_letters(fresh.letters, self._publisher, now_s=now_s)

@@ -34,6 +34,12 @@ def wait_until(holds):
         threading.Event().wait(0.002)
 
 
+def wait_for_metric(registry, name, *, at_least):
+    """Its value, once it is so high."""
+    wait_until(lambda: (registry.get_sample_value(name) or 0) >= at_least)
+    return registry.get_sample_value(name)
+
+
 class RefusingStore(MemoryPointStore):
     """Refuses the lines of one sensor by name."""
 
@@ -176,6 +182,23 @@ def test_while_the_store_is_away_reading_stops_and_the_loop_goes_on(a_world, reg
     world.store.is_available = True
     wait_until(lambda: world.committed == 1000)
     assert len(world.store.points) == 1000
+
+
+def test_how_much_is_held_and_how_far_behind_it_is_are_told(a_world, registry, monkeypatch):
+    monkeypatch.setattr(collecting, "LAG_EVERY_S", 0.02)
+    world = a_world(queue_batches=1)
+    world.store.is_available = False
+    world.append_values(100)
+    world.start()
+
+    consumed = wait_for_metric(registry, "collector_records_consumed_total", at_least=20)
+    wait_until(lambda: 0 < registry.get_sample_value("collector_lag_records") <= 100 - consumed)
+    wait_for_metric(registry, "collector_lag_seconds", at_least=0.05)
+    assert registry.get_sample_value("collector_partitions") == len(world.source.assigned())
+
+    world.store.is_available = True
+    wait_until(lambda: registry.get_sample_value("collector_lag_records") == 0)
+    wait_until(lambda: registry.get_sample_value("collector_lag_seconds") == 0)
 
 
 def test_a_stop_writes_and_commits_what_is_held(a_world):

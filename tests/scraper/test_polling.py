@@ -80,6 +80,7 @@ class House:
         self.source = ScriptedSource()
         self.lease = ScriptedLease()
         self.selection = Selection()
+        self.clock = SettableClock(NOON_2026_S)
         self.restart()
 
     def restart(self):
@@ -93,7 +94,7 @@ class House:
             publisher or MemoryPublisher(self.log),
             SharedMemory(self.memory, self.lease, metrics),
             places=Places(),
-            clock=SettableClock(NOON_2026_S),
+            clock=self.clock,
             metrics=metrics,
             rules=Rules(300.0, self.selection),
         )
@@ -135,6 +136,18 @@ def test_a_reading_is_published_with_its_key_time_place_and_bytes(house):
     assert (reading.place.country, reading.place.city) == ("GB", "Aberdeen")
     assert reading.fetched_at == "2026-01-01T12:00:00Z"
     assert record.value.startswith(payload_of(a_record(1))[1:-2])
+
+
+def test_a_reading_is_dated_by_when_its_answer_was_here(house):
+    class SlowSource(ScriptedSource):
+        def fetch(self):
+            house.clock.advance(20)
+            return super().fetch()
+
+    house.another_poller(SlowSource(records(1))).poll()
+
+    [body] = house.log.values(READINGS_RAW.name)
+    assert READINGS_RAW.decode(body).fetched_at == "2026-01-01T12:00:20Z"
 
 
 def test_a_reading_from_elsewhere_says_where_it_is_from(house):
