@@ -8,8 +8,10 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.11 python3; do $$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$p && break; done)
 SOURCES := app_predict collector contracts dashboards docker flink_jobs forecasting live_page local_stack luftstrom model_training runtime scraper tests benchmarks
 NOT_UNIT := integration or flink or end_to_end or ml or kubernetes or slow
-# A file stays with one process, for its servers; more than four processes would want too much memory.
-PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Tests wait for servers much of their time: one process more than cores, at most four, for their memory.
+JOBS ?= $(shell n=$$(( $$(getconf _NPROCESSORS_ONLN) + 1 )); echo $$(( n > 4 ? 4 : n )))
+# A file stays with one process, for its servers.
+PYTEST := $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup packages demo up status down check format test bench dashboards preview docs images compose minikube chart lock clean
 
@@ -59,7 +61,7 @@ test: setup ## every test, on real servers
 	@$(PYTEST)
 
 bench: setup ## measure each stage
-	@for name in whole_stack whole_network backfill storing stream stream.latency; do echo "# $$name"; $(BIN)/python -m benchmarks.$$name; done
+	@for name in whole_stack whole_network backfill storing stream stream.latency value_age; do echo "# $$name"; $(BIN)/python -m benchmarks.$$name; done
 
 dashboards: packages ## write the Grafana dashboards and alerts anew from contracts
 	@$(BIN)/python -m dashboards

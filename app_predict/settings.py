@@ -9,7 +9,7 @@ from contracts.measures import MEASURE_BY_NAME
 from forecasting.registry_settings import RegistrySettings
 from runtime.influx_access import InfluxAccessSettings
 from runtime.kafka_security import KafkaSecuritySettings
-from runtime.settings import SettingsError, environment_name
+from runtime.secret_file import secret_of
 
 MEASURES = "pm10,pm25,temperature,humidity,pressure"
 
@@ -67,15 +67,9 @@ class Settings(KafkaSecuritySettings, InfluxAccessSettings, RegistrySettings):
 
 def read_token(settings: Settings) -> str:
     """The token in the token file; raises SettingsError, naming the setting, where there is none."""
-    path, name = settings.influx_token_file, environment_name(Settings, "influx_token_file")
-    remedy = f"Set {name} to a file that holds a token with read access to the bucket 'hourly'."
-    try:
-        token = path.read_text().strip()
-    except OSError as error:
-        raise SettingsError(f"{name}={path} cannot be read: {error.strerror}. {remedy}") from error
-    if not token:
-        raise SettingsError(f"{name}={path} is empty. {remedy}")
-    return token
+    return secret_of(
+        settings, "influx_token_file", "a file that holds a token with read access to the bucket 'hourly'"
+    )
 
 
 def _listed(text: str) -> list[str]:

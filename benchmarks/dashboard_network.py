@@ -5,7 +5,7 @@ A line is `contracts`' own line of a message with other numbers in it.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -29,6 +29,7 @@ TRIES = 10
 DUST, CLIMATE = ("pm25", "pm10"), ("temperature", "humidity", "pressure")
 BASE_BY_MEASURE = {"pm25": 12.0, "pm10": 20.0, "temperature": 9.0, "humidity": 75.0, "pressure": 1012.0}
 COUNTRIES, CITIES = 60, 1_200
+VARIANTS = 997
 LARGE_CITY = 0
 
 
@@ -130,40 +131,54 @@ def _sensor(number: int) -> Sensor:
 
 
 def _readings(network: list[Sensor], from_s: int, until_s: int) -> Iterator[str]:
-    heads = [(each.key("air"), each.position, each.measures) for each in network]
-    for at_s in range(from_s, until_s, READING_EVERY_S):
-        for number, (key, position, measures) in enumerate(heads):
-            fields = ",".join(
-                f"{MEASURE_BY_NAME[name].field}={_value(name, number, at_s)},{name}_flags=0i"
-                for name in measures
-            )
-            yield f"{key} {fields}{position} {at_s + number % READING_EVERY_S}"
+    texts = {measures: _variants(_reading_fields, measures) for measures in (DUST, CLIMATE)}
+    heads = [(f"{each.key('air')} ", each.position, texts[each.measures]) for each in network]
+    for step, at_s in enumerate(range(from_s, until_s, READING_EVERY_S)):
+        for number, (key, position, fields) in enumerate(heads):
+            text = fields[(number * 7 + step) % VARIANTS]
+            yield f"{key}{text}{position} {at_s + number % READING_EVERY_S}"
 
 
 def _windows(network: list[Sensor], size: str, size_s: int, from_s: int, until_s: int) -> Iterator[str]:
-    heads = [(each.key(f"air_{size}"), each.position, each.measures) for each in network]
-    for at_s in range(from_s, until_s, size_s):
-        for number, (key, position, measures) in enumerate(heads):
-            fields = ",".join(_window_fields(name, _value(name, number, at_s)) for name in measures)
-            yield f"{key} {fields}{position} {at_s}"
+    texts = {measures: _variants(_window_fields, measures) for measures in (DUST, CLIMATE)}
+    heads = [(f"{each.key(f'air_{size}')} ", each.position, texts[each.measures]) for each in network]
+    for step, at_s in enumerate(range(from_s, until_s, size_s)):
+        for number, (key, position, fields) in enumerate(heads):
+            yield f"{key}{fields[(number * 7 + step) % VARIANTS]}{position} {at_s}"
+
+
+def _variants(fields_of: Callable[[str, float], str], measures: tuple[str, ...]) -> list[str]:
+    """The fields of so many lines, one after another in time: to make them costs more than to store them."""
+    return [
+        ",".join(fields_of(name, _value(name, 0, variant * READING_EVERY_S)) for name in measures)
+        for variant in range(VARIANTS)
+    ]
+
+
+def _reading_fields(measure: str, value: float) -> str:
+    return f"{MEASURE_BY_NAME[measure].field}={value},{measure}_flags=0i"
 
 
 def _window_fields(measure: str, mean: float) -> str:
     field = MEASURE_BY_NAME[measure].field
-    values = f"{field}_mean={mean},{field}_min={mean - 1},{field}_max={mean + 1}"
+    values = f"{field}_mean={mean},{field}_min={mean - 1:.2f},{field}_max={mean + 1:.2f}"
     return f"{values},{field}_count=2i,{field}_flagged=0i"
 
 
 def _forecasts(network: list[Sensor], from_s: int, until_s: int) -> Iterator[str]:
+    texts = {measure: _variants(_quantile_fields, (measure,)) for measure in (*DUST, *CLIMATE)}
     for number, sensor in enumerate(network):
         tags = sensor.key("forecast").partition(",")[2]
         city_country, _, rest = tags.partition(",sensor_id=")
         for measure in sensor.measures:
             key = f"forecast,{city_country},measure={measure},method=rnn,sensor_id={rest}"
-            for at_s in range(from_s, until_s, HOUR_S):
-                middle = _value(measure, number, at_s)
-                bands = ",".join(f"{name}={middle + n - 5}" for n, name in enumerate(QUANTILE_FIELDS))
+            for step, at_s in enumerate(range(from_s, until_s, HOUR_S)):
+                bands = texts[measure][(number * 7 + step) % VARIANTS]
                 yield f'{key} {bands},horizon_h=1i,issued_at={at_s}i,model="m1" {at_s}'
+
+
+def _quantile_fields(_measure: str, middle: float) -> str:
+    return ",".join(f"{name}={middle + n - 5:.2f}" for n, name in enumerate(QUANTILE_FIELDS))
 
 
 def _place_hours(network: list[Sensor], from_s: int, until_s: int) -> Iterator[str]:

@@ -152,7 +152,8 @@ class Collector:
     def _tell(self) -> None:
         self._health.tick()
         because = self._writer.trouble or self._kafka_trouble
-        is_idle = because is None and not self._source.assigned()
+        assigned = self._source.assigned()
+        is_idle = because is None and not assigned
         self._give_up_when_stalled(is_idle=is_idle)
         if is_idle:
             because = "no partitions assigned"
@@ -160,6 +161,7 @@ class Collector:
             self._health.ready()
         else:
             self._health.unready(because)
+        self._metrics.partitions.set(len(assigned))
         self._metrics.queue_batches.set(self._writer.waiting_batches())
         for bucket, guard in self._guards.items():
             self._metrics.series.labels(bucket).set(guard.series)

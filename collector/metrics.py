@@ -13,9 +13,35 @@ class Metrics:
     """What the collector counts; `registry` is served at /metrics."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self._of_reading(registry)
+        self._of_writing(registry)
+        self._of_series(registry)
+        self.value_age = ValueAge(registry)
+        # What has not happened yet is a 0 and no gap.
+        for bucket in BUCKETS:
+            self.points_written.labels(bucket.name)
+        for reason in Reason:
+            self.messages_set_aside.labels(reason.value)
+
+    def _of_reading(self, registry: CollectorRegistry) -> None:
         self.records_consumed = Counter(
             "collector_records_consumed", "Records read from Kafka.", registry=registry
         )
+        self.partitions = Gauge(
+            "collector_partitions", "Partitions that this member of the group holds.", registry=registry
+        )
+        self.lag_records = Gauge(
+            "collector_lag_records",
+            "Records between what was read and the end of the assigned partitions.",
+            registry=registry,
+        )
+        self.lag_seconds = Gauge(
+            "collector_lag_seconds",
+            "How long ago the next record to read was written; what was there at the start counts from then.",
+            registry=registry,
+        )
+
+    def _of_writing(self, registry: CollectorRegistry) -> None:
         self.points_written = Counter(
             "collector_points_written",
             "Lines acknowledged by InfluxDB, by bucket, repeats included.",
@@ -40,19 +66,11 @@ class Metrics:
             ["status"],
             registry=registry,
         )
-        self.lag_records = Gauge(
-            "collector_lag_records",
-            "Records between what was read and the end of the assigned partitions.",
-            registry=registry,
-        )
         self.queue_batches = Gauge(
             "collector_queue_batches", "Batches waiting for the writer.", registry=registry
         )
-        self.lag_seconds = Gauge(
-            "collector_lag_seconds",
-            "How long ago the next record to read was written; what was there at the start counts from then.",
-            registry=registry,
-        )
+
+    def _of_series(self, registry: CollectorRegistry) -> None:
         self.series = Gauge(
             "collector_series",
             "Series known of a bucket, see COLLECTOR_SERIES_MAX.",
@@ -65,8 +83,3 @@ class Metrics:
             ["bucket"],
             registry=registry,
         )
-        self.value_age = ValueAge(registry)
-        for bucket in BUCKETS:
-            self.points_written.labels(bucket.name)
-        for reason in Reason:
-            self.messages_set_aside.labels(reason.value)

@@ -7,7 +7,6 @@ Kubernetes operator does), it hands the job over and ends.
 
 import argparse
 import os
-from functools import partial
 
 import structlog
 
@@ -17,7 +16,8 @@ from flink_jobs import process, replay
 from flink_jobs.environment import planner_configuration, table_environment
 from flink_jobs.generation import begin_generation, current_generation
 from flink_jobs.java_process import GATEWAY_PORT
-from flink_jobs.job import Job, statements
+from flink_jobs.job import Job, continuous_text
+from flink_jobs.planning import submit
 from flink_jobs.settings import JobSettings, Settings
 from flink_jobs.sql.timing import Period
 from runtime.logs import configure_logs
@@ -50,8 +50,9 @@ def main() -> None:
         again = replay.Replay(Job(given.job), given.door, period, disorder_min, given.version)
         raise SystemExit(replay.run(again, settings, stopping))
     generation = current_generation(settings.state_dir)
-    plan = process.Plan(given.job, partial(statements, Job(given.job), settings, generation=generation))
-    raise SystemExit(process.run(plan, settings, stopping))
+    text = continuous_text(Job(given.job), settings, generation)
+    work = process.Work(given.job, lambda te, plans_dir: submit(te, text, plans_dir=plans_dir))
+    raise SystemExit(process.run(work, settings, stopping))
 
 
 def _upgrade(settings: Settings, *, force: bool) -> None:
@@ -82,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _hand_over(job: Job, settings: JobSettings) -> None:
     """Give the job to the cluster that started us; how it runs there is the cluster's configuration."""
-    statements(job, settings, table_environment(planner_configuration())).execute()
+    submit(table_environment(planner_configuration()), continuous_text(job, settings))
 
 
 if __name__ == "__main__":

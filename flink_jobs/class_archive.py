@@ -10,12 +10,13 @@ from pathlib import Path
 
 import structlog
 
-from flink_jobs.class_path import class_path, fingerprint, java_executable
-from flink_jobs.connectors import FolderConnectors, KafkaConnectors
+from flink_jobs.class_path import class_path, fingerprint, java_executable, plans_dir
+from flink_jobs.connectors import FolderConnectors
 from flink_jobs.environment import planner_configuration, table_environment
 from flink_jobs.java_process import JavaOptions, running_java
-from flink_jobs.job import Job, build
-from flink_jobs.settings import Settings
+from flink_jobs.job import Job, continuous_text, job_text
+from flink_jobs.planning import planned, submit
+from flink_jobs.settings import JobSettings, Settings
 from runtime.logs import configure_logs
 from runtime.settings import SettingsError, exit_on_bad_settings, read_settings
 
@@ -58,18 +59,19 @@ def _build(jars: list[Path], archive: Path) -> None:
         with running_java(
             JavaOptions(jars, flags, root / "logs", root / "tmp"), exit_timeout_s=DUMP_TIMEOUT_S
         ):
-            _use_classes(root)
+            _use_classes(root, plans_dir(archive))
         fresh.replace(archive)
     log.info("class_archive_built", path=str(archive), seconds=round(time.monotonic() - started_s, 1))
 
 
-def _use_classes(root: Path) -> None:
+def _use_classes(root: Path, plans: Path) -> None:
     """Run the job once on two lines, and plan it for Kafka: what is loaded now is in the archive."""
     (root / "readings").mkdir()
     (root / "readings" / "lines.json").write_text(json.dumps(FEW_LETTERS_READING) + "\n{\n")
     configuration = planner_configuration() | {"parallelism.default": "1", "restart-strategy.type": "none"}
-    build(table_environment(configuration), FolderConnectors(root), job=Job.ALL).execute().wait()
-    build(table_environment(configuration), KafkaConnectors(NOBODY, "none"), job=Job.ALL).explain()
+    submit(table_environment(configuration), job_text(FolderConnectors(root), job=Job.ALL)).wait()
+    text = continuous_text(Job.ALL, JobSettings(kafka_bootstrap_servers=NOBODY))
+    planned(table_environment(configuration), text, plans_dir=plans).explain()
 
 
 def main() -> None:

@@ -57,6 +57,11 @@ def fingerprint(java: str, jars: list[Path]) -> str:
     return digest.hexdigest()[:16]
 
 
+def plans_dir(archive: Path) -> Path:
+    """Where plans are kept that were made with the jars of this class archive."""
+    return archive.with_suffix(".plans")
+
+
 def java_executable() -> str:
     """The java of JAVA_HOME, or of PATH; raises UnavailableError where there is none."""
     java_home = os.environ.get("JAVA_HOME")  # Java's own convention, not a setting of ours

@@ -13,7 +13,7 @@ LIVE_DOOR, ARCHIVE_DOOR = (READINGS_RAW.name,), (READINGS_ARCHIVE.name,)
 
 # A partition without news for so long holds nobody up; polls are at most five minutes apart, and all
 # partitions get theirs together.
-IDLE_TIMEOUT = "60 s"
+IDLE_AFTER_S = 60
 
 MESSAGE_BYTES_MAX = "max.message.bytes"
 
@@ -65,6 +65,7 @@ class KafkaConnectors:
     `is_bounded` reads from the first message to what is the last now, whatever the group has read;
     else it goes on where the group stopped, a new group at `starts_at_s` (Unix time) or the first message.
     `version` is that of the topics written to; None for those of the contracts.
+    Without news for `idle_after_s` a partition of `readings` holds no window up.
     """
 
     bootstrap_servers: str
@@ -75,6 +76,7 @@ class KafkaConnectors:
     is_bounded: bool = False
     starts_at_s: int | None = None
     version: int | None = None
+    idle_after_s: int = IDLE_AFTER_S
     security: KafkaSecurity = OPEN
 
     @property
@@ -89,7 +91,7 @@ class KafkaConnectors:
     def readings(self) -> Connection:
         """The readings of `topics`, parsed."""
         # History may come from one partition for longer than that.
-        idle = {} if self.is_bounded else {"scan.watermark.idle-timeout": IDLE_TIMEOUT}
+        idle = {} if self.is_bounded else {"scan.watermark.idle-timeout": f"{self.idle_after_s} s"}
         source = self._source(self.topics, self.prefix)
         return Connection(_KAFKA_SOURCE_COLUMNS, source | idle | _READING_FORMAT)
 

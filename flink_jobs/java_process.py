@@ -30,6 +30,13 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 class JavaError(RuntimeError):
     """What Java threw at a call, as text."""
 
+    @property
+    def cause(self) -> str:
+        """What it came from, in one line."""
+        lines = str(self).splitlines()
+        causes = [line for line in lines if line.startswith("Caused by: ")]
+        return causes[-1].removeprefix("Caused by: ") if causes else lines[0]
+
 
 @dataclass(frozen=True, slots=True)
 class JavaOptions:
@@ -50,6 +57,8 @@ def running_java(options: JavaOptions, *, exit_timeout_s: float = 0.0) -> Iterat
     We start it ourselves, for PyFlink's launcher orders the class path at random, reads no output and
     keeps no handle: with one we see at once when Java dies. Raises UnavailableError where it does not start.
     """
+    from pyflink.util.exceptions import JavaException  # noqa: PLC0415 - its import takes a second
+
     _empty(options.tmp_dir)
     options.log_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, (options.log_dir / "java.out").open("wb") as output:
@@ -68,7 +77,7 @@ def running_java(options: JavaOptions, *, exit_timeout_s: float = 0.0) -> Iterat
             # No Python function runs in a worker: keep pyflink from starting Beam, which is not installed.
             os.environ["_python_worker_execution_mode"] = "process"  # noqa: SIM112 - pyflink's own name
             yield process
-        except Py4JError as error:
+        except (Py4JError, JavaException) as error:
             # Its text is fetched from Java, which is about to go.
             raise JavaError(str(error)) from None
         finally:

@@ -1,16 +1,14 @@
-"""The jobs on a table environment; what they read and write is the caller's choice."""
+"""The jobs as text; what they read and write is the caller's choice."""
 
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from flink_jobs.connectors import ARCHIVE_DOOR, BOTH_DOORS, LIVE_DOOR, Connectors, KafkaConnectors
 from flink_jobs.generation import Generation
 from flink_jobs.settings import JobSettings
 from flink_jobs.sql import aggregate, doubts, places, readings, split
+from flink_jobs.sql.text import Step, Table
 from flink_jobs.sql.timing import Timing
-
-if TYPE_CHECKING:
-    from pyflink.table import StatementSet, TableEnvironment
 
 
 class Job(StrEnum):
@@ -30,12 +28,19 @@ class Job(StrEnum):
         }[self]
 
 
-def statements(
-    job: Job, settings: JobSettings, te: "TableEnvironment", *, generation: Generation | None = None
-) -> "StatementSet":
-    """The job on the real log, not yet running."""
+@dataclass(frozen=True, slots=True)
+class JobText:
+    """A job: tables, views that read them and one another, and the inserts that run together."""
+
+    tables: tuple[Table, ...]
+    steps: tuple[Step, ...]
+    inserts: tuple[str, ...]
+
+
+def continuous_text(job: Job, settings: JobSettings, generation: Generation | None = None) -> JobText:
+    """The job on the real log, until it is stopped."""
     connectors = continuous_connectors(job, settings, generation or Generation())
-    return build(te, connectors, job=job, timing=settings.timing, guard=settings.guard)
+    return job_text(connectors, job=job, timing=settings.timing, guard=settings.guard)
 
 
 def continuous_connectors(job: Job, settings: JobSettings, generation: Generation) -> KafkaConnectors:
@@ -51,16 +56,15 @@ def continuous_connectors(job: Job, settings: JobSettings, generation: Generatio
     )
 
 
-def build(
-    te: "TableEnvironment",
+def job_text(
     connectors: Connectors,
     *,
     job: Job,
     timing: Timing | None = None,
     guard: bool = True,
     letters: bool = True,
-) -> "StatementSet":
-    """Create tables and views in `te` and return all inserts as one set, not yet running.
+) -> JobText:
+    """The job on these connections.
 
     `guard` also looks for messages that are no readings; without `letters` nothing is set aside.
     """
@@ -76,12 +80,4 @@ def build(
         tables += [*aggregate.tables(connectors), *places.tables(connectors), *doubts.tables(connectors)]
         steps += [*aggregate.steps(timing), *places.steps(), *doubts.steps()]
         inserts += [*aggregate.inserts(connectors, timing), *places.inserts(), *doubts.inserts()]
-    for table in tables:
-        te.execute_sql(table)
-    for step in steps:
-        # Not CREATE VIEW: its text would be planned anew for each reader, and with it run anew.
-        te.create_temporary_view(step.name, te.sql_query(step.query))
-    statement_set = te.create_statement_set()
-    for insert in inserts:
-        statement_set.add_insert_sql(insert)
-    return statement_set
+    return JobText(tuple(tables), tuple(steps), tuple(inserts))

@@ -13,6 +13,7 @@ import structlog
 from contracts.errors import UnavailableError
 from flink_jobs import checkpoints
 from flink_jobs.class_archive import class_archive
+from flink_jobs.class_path import plans_dir
 from flink_jobs.environment import checkpoints_dir, flink_configuration, savepoints_dir, table_environment
 from flink_jobs.java_process import JavaError, JavaOptions, running_java
 from flink_jobs.rest_client import RestClient
@@ -20,7 +21,7 @@ from flink_jobs.settings import Settings
 from flink_jobs.startup import wait_for_free_ports, wait_for_kafka
 
 if TYPE_CHECKING:
-    from pyflink.table import StatementSet, TableEnvironment, TableResult
+    from pyflink.table import TableEnvironment, TableResult
 
 log = structlog.get_logger()
 
@@ -29,55 +30,78 @@ STATE_INTERVAL_S = 2.0
 PRUNE_INTERVAL_S = 60.0
 SAVEPOINT_TIMEOUT_S = 6.0
 SILENCE_LIMIT_S = 60.0  # of a Java process that lives and does not answer
+STATE_DOES_NOT_FIT = "Cannot map checkpoint/savepoint state"
+UPGRADE_REMEDY = (
+    "Stop, then let it begin anew two hours back: `luftstrom upgrade`, or `python -m flink_jobs upgrade`."
+)
 ENDED = ("FAILED", "CANCELED", "FINISHED", "SUSPENDED")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to run: a name for people, and its statements on a table environment."""
+class Work:
+    """What is to run: a name for people, and how it is started on a table environment.
+
+    `submit` is also told the folder of the plans that fit this Flink.
+    """
 
     name: str
-    statements: "Callable[[TableEnvironment], StatementSet]"
+    submit: "Callable[[TableEnvironment, Path], TableResult]"
     is_bounded: bool = False  # it ends by itself, at the end of its input
 
 
-def run(plan: Plan, settings: Settings, stopping: threading.Event) -> int:
+def run(work: Work, settings: Settings, stopping: threading.Event) -> int:
     """Start Java and the job, watch both, and stop with a savepoint once `stopping` is set; the exit code.
 
     0 after a stop, or at the end of a bounded job; 1 where Java or the job ended before.
     """
     try:
-        wait_for_kafka(settings.kafka_bootstrap_servers, stopping)
         wait_for_free_ports((settings.rest_port, settings.metrics_port), stopping)
-        with running_java(_java_options(settings)) as java:
-            return _run_job(plan, settings, java, stopping)
+        jars, archive = class_archive(settings.connector_jars_dir, settings.cache_dir)
+        with running_java(_java_options(settings, jars, archive)) as java:
+            return _run_job(work, settings, java, stopping, plans_dir=plans_dir(archive))
     except (UnavailableError, JavaError) as error:
         if stopping.is_set():
             return 0
-        log.error("job_ended", error=str(error))  # noqa: TRY400 - the text says it all
+        log.error("job_ended", error=reason_of(error))  # noqa: TRY400 - the text says it all
         return 1
 
 
+def reason_of(error: UnavailableError | JavaError) -> str:
+    """Why the job ended, for people: no trace, and the remedy where there is one."""
+    if not isinstance(error, JavaError):
+        return str(error)
+    if STATE_DOES_NOT_FIT in error.cause:
+        return f"the state on disk is that of another job. {UPGRADE_REMEDY}\n{error.cause}"
+    return error.cause
+
+
 def _run_job(
-    plan: Plan, settings: Settings, java: "subprocess.Popen[bytes]", stopping: threading.Event
+    work: Work,
+    settings: Settings,
+    java: "subprocess.Popen[bytes]",
+    stopping: threading.Event,
+    *,
+    plans_dir: Path,
 ) -> int:
     restore_from = checkpoints.newest_snapshot(*_snapshot_dirs(settings))
-    configuration = flink_configuration(plan.name, settings, restore_from=restore_from)
-    if plan.is_bounded:
+    configuration = flink_configuration(work.name, settings, restore_from=restore_from)
+    if work.is_bounded:
         # Restored it would never end: whoever started it begins it again (flink_jobs/replay.py).
         configuration["restart-strategy.type"] = "none"
     te = table_environment(configuration)
-    result = plan.statements(te).execute()
+    # Not before Java: a broker that is starting too has time until here.
+    wait_for_kafka(settings.kafka_bootstrap_servers, stopping)
+    result = work.submit(te, plans_dir)
     job_id = str(result.get_job_client().get_job_id())
     rest = RestClient(settings.rest_port)
     log.info(
         "job_submitted",
-        job=plan.name,
+        job=work.name,
         job_id=job_id,
         web_ui=rest.url,
         restored_from=str(restore_from) if restore_from else None,
     )
-    finish = _Finish(result) if plan.is_bounded else None
+    finish = _Finish(result) if work.is_bounded else None
     return _RunningJob(settings, java, rest, job_id, finish).watch(stopping)
 
 
@@ -102,8 +126,7 @@ def _snapshot_dirs(settings: Settings) -> tuple[Path, Path]:
     return checkpoints_dir(settings.state_dir), savepoints_dir(settings.state_dir)
 
 
-def _java_options(settings: Settings) -> JavaOptions:
-    jars, archive = class_archive(settings.connector_jars_dir, settings.cache_dir)
+def _java_options(settings: Settings, jars: list[Path], archive: Path) -> JavaOptions:
     # Without the second compiler Java starts in half the CPU and holds less; each reading then costs more.
     compiler = () if settings.is_optimizing else ("-XX:TieredStopAtLevel=1",)
     flags = (f"-Xmx{settings.heap_mb}m", "-XX:+UseSerialGC", *compiler, f"-XX:SharedArchiveFile={archive}")

@@ -9,17 +9,14 @@ end once it is restored with a bound (its readers are never told that no more pa
 import shutil
 import threading
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from contracts.topics import DOORS
 from flink_jobs import process
 from flink_jobs.connectors import KafkaConnectors
-from flink_jobs.job import Job, build
+from flink_jobs.job import Job, JobText, job_text
+from flink_jobs.planning import submit
 from flink_jobs.settings import Settings
 from flink_jobs.sql.timing import Period
-
-if TYPE_CHECKING:
-    from pyflink.table import StatementSet, TableEnvironment
 
 # Live readings come in the order of their times but for some minutes; an archive comes day by day.
 DISORDER_MIN = {"live": 15, "archive": 2 * 24 * 60}
@@ -53,14 +50,15 @@ def run(replay: Replay, settings: Settings, stopping: threading.Event) -> int:
     """Run it to its end, or until `stopping`; the exit code is 0 for both, 1 where Java or the job ended."""
     own = settings.model_copy(update={"state_dir": settings.state_dir / "replays" / replay.name})
     shutil.rmtree(own.state_dir, ignore_errors=True)
-    plan = process.Plan(replay.name, lambda te: _statements(replay, settings, te), is_bounded=True)
+    # Its plan is not kept: the period is in it, so it fits no other replay.
+    work = process.Work(replay.name, lambda te, _: submit(te, _text(replay, settings)), is_bounded=True)
     try:
-        return process.run(plan, own, stopping)
+        return process.run(work, own, stopping)
     finally:
         shutil.rmtree(own.state_dir / "checkpoints", ignore_errors=True)
 
 
-def _statements(replay: Replay, settings: Settings, te: "TableEnvironment") -> "StatementSet":
+def _text(replay: Replay, settings: Settings) -> JobText:
     connectors = KafkaConnectors(
         settings.kafka_bootstrap_servers,
         replay.group_id(settings),
@@ -73,4 +71,4 @@ def _statements(replay: Replay, settings: Settings, te: "TableEnvironment") -> "
     period = replay.period if replay.job is Job.SPLIT else replay.period.in_whole_days()
     timing = replace(settings.timing, watermark_delay_min=replay.disorder_min, period=period)
     # What cannot be used was set aside the first time; a new version has dead letters of its own.
-    return build(te, connectors, job=replay.job, timing=timing, letters=replay.version is not None)
+    return job_text(connectors, job=replay.job, timing=timing, letters=replay.version is not None)

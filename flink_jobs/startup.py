@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from functools import partial
 
 from contracts.errors import UnavailableError
 from runtime.retry import retry_unavailable
@@ -26,7 +27,7 @@ def wait_for_free_ports(
     """Return once the local `ports` are free; raises UnavailableError, naming one, after `limit_s`."""
     for port in ports:
         retry_unavailable(
-            lambda port=port: _bind(port),  # type: ignore[misc]
+            partial(_bind, port),
             what=f"port {port}",
             stopping=stopping,
             limit_s=limit_s,

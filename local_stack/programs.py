@@ -1,9 +1,11 @@
 """The programs of the stack: what is run, in which order, and when each is ready."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import requests
 
@@ -11,6 +13,13 @@ from collector.bootstrap import COLLECTOR_TOKEN, READER_TOKEN
 from contracts.errors import UnavailableError
 from contracts.stored import ORG
 from flink_jobs.job import Job
+from local_stack.grafana import (
+    GRAFANA,
+    grafana_command,
+    grafana_environment,
+    grafana_home,
+    require_grafana,
+)
 from local_stack.influxd import INFLUXD_ENVIRONMENT, influxd_command, require_influxd
 from local_stack.install import Installed
 from local_stack.install.java import java_home
@@ -30,6 +39,7 @@ class Program:
     """One child process.
 
     `port_by_setting` are the ports that it listens on; `remedy` is what to do where it does not get ready.
+    `is_patient`: it waits by itself for what it needs, so it may start before that.
     """
 
     name: str
@@ -40,6 +50,7 @@ class Program:
     start_limit_s: float = 30.0
     stop_limit_s: int = 10
     remedy: str = ""
+    is_patient: bool = False
 
     @property
     def port(self) -> int:
@@ -89,6 +100,7 @@ def services(installed: Installed, settings: Settings) -> list[Program]:
         _predictor(settings),
         _scraper(settings),
         _page(settings),
+        *([_grafana(grafana, settings)] if (grafana := grafana_home(os.environ)) else []),
     ]
 
 
@@ -156,6 +168,7 @@ def flink_environment(installed: Installed, settings: Settings) -> dict[str, str
         "FLINK_JOBS_CACHE_DIR": str(installed.flink_cache),
         "FLINK_JOBS_HEAP_MB": str(settings.flink_heap_mb),
         "FLINK_JOBS_CHECKPOINT_INTERVAL_S": str(settings.checkpoint_interval_s),
+        "FLINK_JOBS_EXACTLY_ONCE": str(settings.exactly_once).lower(),
         **java_home(installed.java),
     }
 
@@ -163,6 +176,7 @@ def flink_environment(installed: Installed, settings: Settings) -> dict[str, str
 def _flink(installed: Installed, settings: Settings) -> Program:
     return Program(
         name="flink",
+        is_patient=True,  # Java takes long to start
         command=[sys.executable, "-m", "flink_jobs", Job.ALL],
         environment={
             **environment_of_room("FLINK_JOBS_"),
@@ -254,6 +268,19 @@ def _page(settings: Settings) -> Program:
         },
         require_ready=lambda: _require_ok(f"http://{LOOPBACK}:{settings.page_metrics_port}/readyz"),
         port_by_setting={"page_port": settings.page_port, "page_metrics_port": settings.page_metrics_port},
+    )
+
+
+def _grafana(home: Path, settings: Settings) -> Program:
+    url = f"http://{LOOPBACK}:{settings.grafana_port}"
+    return Program(
+        name=GRAFANA,
+        command=grafana_command(home),
+        environment=grafana_environment(settings),
+        require_ready=lambda: require_grafana(url),
+        port_by_setting={"grafana_port": settings.grafana_port},
+        start_limit_s=90.0,  # its first start makes its database
+        remedy="Unset GRAFANA_HOME, or take it from PATH, to start without it.",
     )
 
 

@@ -83,6 +83,10 @@ class Settings(KafkaSecuritySettings, InfluxAccessSettings):
     checkpoint_interval_s: float = Field(
         default=5.0, ge=0.1, description="seconds between two checkpoints; values become visible at each"
     )
+    exactly_once: bool = Field(
+        default=True,
+        description="values become visible at each checkpoint, once; else at once, and twice after a failure",
+    )
     kafka_bootstrap_servers: str | None = Field(
         default=None, description="a running Kafka to use; none is started then"
     )
@@ -113,6 +117,15 @@ class Settings(KafkaSecuritySettings, InfluxAccessSettings):
     )
     page_port: int = Field(default=19100, description="port of the live page and its API")
     page_metrics_port: int = Field(default=19104, description="port of the live page's health and metrics")
+    grafana_port: int = Field(default=19300, description="port of Grafana, where the machine has one")
+    # Grafana refuses an empty recipient.
+    alert_email: str = Field(default="nobody@localhost", description="who gets Grafana's alerts on the air")
+    alert_webhook_url: str = Field(
+        default="http://localhost", description="where Grafana sends those that are urgent"
+    )
+    prometheus_url: str = Field(
+        default=f"http://{LOOPBACK}:9090", description="the Prometheus that Grafana asks, if there is one"
+    )
     registry_dir: Path = Field(default=CHAMPIONS, description="folder of the model registry to forecast by")
 
     @field_validator("data_dir")
@@ -164,6 +177,11 @@ class Settings(KafkaSecuritySettings, InfluxAccessSettings):
     def predictor_dir(self) -> Path:
         """Folder of the predictor's issues and their scores."""
         return self.data_dir / "app_predict"
+
+    @property
+    def grafana_dir(self) -> Path:
+        """Folder of Grafana's data and of what it is provisioned with."""
+        return self.data_dir / "grafana"
 
     @property
     def secrets_dir(self) -> Path:

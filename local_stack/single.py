@@ -78,7 +78,8 @@ class Server:
     @property
     def pid(self) -> int:
         """The process id."""
-        assert self._process is not None  # noqa: S101 - started by whoever made it
+        if self._process is None:
+            raise RuntimeError("a server has a process id once it is started")
         return self._process.pid
 
 

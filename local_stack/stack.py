@@ -12,6 +12,7 @@ import psutil
 
 from contracts.errors import UnavailableError
 from local_stack.checks import require_data_folder, require_free_ports, require_source, starting_alone
+from local_stack.grafana import GRAFANA, grafana_home, prepare_grafana
 from local_stack.install import Installed, install
 from local_stack.install.flink_archive import install_flink_archive
 from local_stack.kafka import prepare_kafka
@@ -29,7 +30,7 @@ LEFTOVER_LIMIT_S = 10.0
 LEFTOVER_AFTER_STOP_LIMIT_S = 1.0
 # What is upstream stops first, so that the parts behind it can finish what they hold.
 STOP_ORDER = (
-    ("scraper", RECORDING, "page"),
+    ("scraper", RECORDING, "page", GRAFANA),
     ("flink", "predictor", "collector"),
     ("kafka", "influxd", "valkey"),
 )
@@ -79,9 +80,11 @@ def _start_all(settings: Settings, installed: Installed, tell: Tell) -> None:
     try:
         _prepare(installed, settings)
         supervisor.start([*first, *then])
-        _start(supervisor, first, tell)
+        _start(supervisor, [*first, *(program for program in then if program.is_patient)])
+        _wait(supervisor, first, tell)
         provision(settings, tell)
-        _start(supervisor, then, tell)
+        _start(supervisor, [program for program in then if not program.is_patient])
+        _wait(supervisor, then, tell)
     except BaseException:
         down(settings)
         raise
@@ -103,7 +106,8 @@ def servers_running(settings: Settings, tell: Tell) -> Iterator[None]:
         try:
             _prepare(installed, settings)
             supervisor.start(first)
-            _start(supervisor, first, tell)
+            _start(supervisor, first)
+            _wait(supervisor, first, tell)
             provision(settings, tell)
             yield
         finally:
@@ -129,9 +133,14 @@ def is_running(settings: Settings) -> bool:
     return Supervisor(settings).pid() is not None
 
 
+def has_process(settings: Settings, name: str) -> bool:
+    """Whether the running stack has a process of this name."""
+    return name in Supervisor(settings).programs()
+
+
 def feed_url(settings: Settings) -> str | None:
     """The feed that the running stack reads, whatever it was started with; None for the live network."""
-    is_recording = RECORDING in Supervisor(settings).programs()
+    is_recording = has_process(settings, RECORDING)
     return source_url(settings.model_copy(update={"source": "recording" if is_recording else "live"}))
 
 
@@ -196,6 +205,8 @@ def _prepare(installed: Installed, settings: Settings) -> None:
     data = settings.data_dir
     for name in ("influxd", "valkey", "flink"):
         (data / name).mkdir(parents=True, exist_ok=True)
+    if grafana_home(os.environ):
+        prepare_grafana(settings)
     if settings.kafka_bootstrap_servers is None:
         prepare_kafka(
             installed.java,
@@ -206,11 +217,13 @@ def _prepare(installed: Installed, settings: Settings) -> None:
         )
 
 
-def _start(supervisor: Supervisor, programs: list[Program], tell: Tell) -> None:
-    """Start all at once, then wait for each."""
-    started_at_s = time.monotonic()
+def _start(supervisor: Supervisor, programs: list[Program]) -> None:
     for program in programs:
         supervisor.start_program(program.name)
+
+
+def _wait(supervisor: Supervisor, programs: list[Program], tell: Tell) -> None:
+    started_at_s = time.monotonic()
     for program in programs:
         _wait_for(program, supervisor)
         tell(f"{program.name:<10} ready after {time.monotonic() - started_at_s:.1f} s on port {program.port}")
@@ -242,6 +255,7 @@ def _ports(settings: Settings) -> dict[str, int]:
         "predictor": settings.predictor_metrics_port,
         "scraper": settings.scraper_metrics_port,
         "page": settings.page_port,
+        GRAFANA: settings.grafana_port,
     }
 
 

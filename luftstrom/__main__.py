@@ -3,10 +3,9 @@
 import json
 import os
 import signal
-import time
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,14 +16,14 @@ from luftstrom.backup_cli import backup, restore
 from luftstrom.deploy_cli import deploy_app
 from luftstrom.doctor_cli import doctor
 from luftstrom.durations import duration_s
+from luftstrom.letters_cli import letters_app
+from luftstrom.options import AsJson
+from luftstrom.places_cli import places_app
 from luftstrom.reconcile_cli import reconcile
 from luftstrom.tokens_cli import tokens_app
 from luftstrom.transactions_cli import transactions_app
 from runtime.proxies import spare_loopback
 from runtime.settings import SettingsError
-
-if TYPE_CHECKING:
-    from luftstrom.letters import Choice
 
 app = typer.Typer(
     name="luftstrom",
@@ -36,9 +35,16 @@ app = typer.Typer(
 
 for command in (query, export, stations, reconcile, backup, restore, doctor):
     app.command()(command)
+for group, name in (
+    (letters_app, "dead-letters"),
+    (places_app, "places"),
+    (deploy_app, "deploy"),
+    (tokens_app, "tokens"),
+    (transactions_app, "transactions"),
+):
+    app.add_typer(group, name=name)
 
 DAY = "%Y-%m-%d"
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 
 
 @app.command()
@@ -192,98 +198,6 @@ def upgrade(
     screen.show_line(f"generation {generation.number} of the job begins at the next `luftstrom up`")
 
 
-letters_app = typer.Typer(
-    no_args_is_help=True, help="What was set aside: list it, look at one, or put it through the door again."
-)
-app.add_typer(letters_app, name="dead-letters")
-
-Reason = Annotated[str | None, typer.Option(help="Only this reason, for example not_a_number.")]
-Since = Annotated[str | None, typer.Option(help="From this time on: ISO (UTC), or an age like 2h, 3d.")]
-Until = Annotated[str | None, typer.Option(help="Before this time, written as --since.")]
-Source = Annotated[str | None, typer.Option(help="Only what was read from this topic, or by the scraper.")]
-Sensor = Annotated[int | None, typer.Option("--sensor", help="Only of this sensor id, where it is known.")]
-LetterId = Annotated[str, typer.Argument(help="PARTITION:OFFSET, as the list shows it.")]
-
-
-@letters_app.command(name="list")
-def list_letters(
-    reason: Reason = None,
-    since: Since = None,
-    until: Until = None,
-    source: Source = None,
-    sensor: Sensor = None,
-    limit: Annotated[int, typer.Option(min=1, help="Show at most so many; the count covers all.")] = 20,
-    as_json: AsJson = False,
-) -> None:
-    """List what was set aside: how many of each reason, then the newest.
-
-    The time of a letter is when it was set aside; of one by the Flink job, when its reading was observed.
-    """
-    from luftstrom import commands, letters_screen
-
-    choice = _choice(reason, since, until, source, sensor)
-    listed = commands.letters_listed(choice, limit=limit, is_quiet=as_json)
-    if as_json:
-        typer.echo(json.dumps(letters_screen.listed_as_json(listed), indent=2))
-    else:
-        letters_screen.show_letters(listed)
-
-
-@letters_app.command(name="show")
-def show_letter(
-    letter_id: LetterId,
-    raw: Annotated[bool, typer.Option("--raw", help="Write the original bytes, and nothing else.")] = False,
-) -> None:
-    """Show all of one letter: reason, source, time, what helps, and the original bytes."""
-    from luftstrom import commands, letters_screen
-
-    letter = commands.letter_now(letter_id)
-    if raw:
-        typer.echo(letter.content.original, nl=False)
-    else:
-        letters_screen.show_letter(letter)
-
-
-@letters_app.command()
-def reinject(  # noqa: PLR0913, PLR0917 - each is an option of the command
-    letter_ids: Annotated[list[str] | None, typer.Argument(help="Letters by id; else choose them.")] = None,
-    reason: Reason = None,
-    since: Since = None,
-    until: Until = None,
-    source: Source = None,
-    sensor: Sensor = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would happen.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-) -> None:
-    """Put records that the scraper refused through its door again: parsed and published as in a poll.
-
-    What still cannot be read is told and stays; what was reinjected is not again.
-    Other letters lie in the log: they are told with what helps, mostly `luftstrom replay`.
-    """
-    from luftstrom import commands, letters_screen
-    from luftstrom.letters import Choice
-
-    choice = _choice(reason, since, until, source, sensor)
-    if bool(letter_ids) == (choice != Choice()):
-        raise typer.BadParameter("name letters, or choose them by --reason, --since, …; not both, not none")
-    wanted = letter_ids or choice
-    if dry_run or not yes:
-        letters_screen.show_report(commands.reinject_letters(wanted, is_dry_run=True), is_dry_run=True)
-    if dry_run or not (yes or typer.confirm("reinject them?")):
-        return
-    letters_screen.show_report(commands.reinject_letters(wanted, is_dry_run=False), is_dry_run=False)
-
-
-def _choice(
-    reason: str | None, since: str | None, until: str | None, source: str | None, sensor_id: int | None
-) -> "Choice":
-    from luftstrom.letters import Choice, moment_s
-
-    now_s = time.time()
-    since_s, until_s = (None if each is None else moment_s(each, now_s=now_s) for each in (since, until))
-    return Choice(reason, since_s, until_s, source, sensor_id)
-
-
 def _duration_s(text: str) -> float:
     try:
         return duration_s(text)
@@ -315,67 +229,6 @@ def record(
     from luftstrom import recorder
 
     recorder.record(file, every_s=every_s, for_s=for_s, tell=screen.show_line)
-
-
-places_app = typer.Typer(
-    no_args_is_help=True, help="Places of positions: look one up, see or forget what is kept."
-)
-app.add_typer(places_app, name="places")
-app.add_typer(deploy_app, name="deploy")
-app.add_typer(tokens_app, name="tokens")
-app.add_typer(transactions_app, name="transactions")
-
-
-@places_app.command(context_settings={"ignore_unknown_options": True})  # a longitude may be negative
-def lookup(
-    latitude: Annotated[float, typer.Argument(min=-90.0, max=90.0, help="Degrees north.")],
-    longitude: Annotated[
-        float, typer.Argument(min=-180.0, max=180.0, help="Degrees east; west is negative.")
-    ],
-    as_json: AsJson = False,
-) -> None:
-    """Show the place of a position, from the offline gazetteer; needs no running stack."""
-    from luftstrom.commands import place_of
-
-    place = place_of(latitude, longitude)
-    if as_json:
-        typer.echo(json.dumps(screen.place_as_json(place)))
-    else:
-        screen.show_place(place)
-
-
-@places_app.command(name="warm")
-def warm_places(
-    feed: Annotated[
-        str | None,
-        typer.Argument(
-            help="A feed's JSON file, or a recording by its name or file; else the feed of the running stack."
-        ),
-    ] = None,
-) -> None:
-    """Look up and keep the place of every position that the feed shows; safe to stop at any moment."""
-    from luftstrom import commands
-
-    positions, added = commands.warm_places(feed)
-    screen.show_line(
-        f"{positions:,} positions: {added:,} places are new, {positions - added:,} were kept before"
-    )
-
-
-@places_app.command()
-def stats() -> None:
-    """Show how many places the running stack keeps."""
-    from luftstrom.commands import kept_places
-
-    screen.show_line(f"{kept_places():,} places kept")
-
-
-@places_app.command()
-def purge() -> None:
-    """Forget all kept places; each is looked up again when it is next needed."""
-    from luftstrom.commands import forget_places
-
-    screen.show_line(f"{forget_places():,} places forgotten")
 
 
 @app.command(

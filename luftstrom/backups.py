@@ -45,7 +45,8 @@ def back_up(settings: Settings, folder: Path, *, on_progress: Progress, tell: Te
     influx = InfluxApi(settings.influx_address, operator_token(settings))
     with new_folder(folder) as made, connections(settings) as connected:
         ledger = connected.ledger
-        offsets = committed_offsets(settings.kafka_address, ledger.collector_group)
+        kafka, security = settings.kafka_address, settings.kafka_security
+        offsets = committed_offsets(kafka, ledger.collector_group, security=security)
         before = ledger.reconciliation()
         write_copy(connected.redis_client, made / REDIS)
         buckets = back_up_buckets(influx, ORG, made, on_progress=on_progress, tell=tell)
@@ -54,7 +55,7 @@ def back_up(settings: Settings, folder: Path, *, on_progress: Progress, tell: Te
             made_at=iso(int(time.time())),
             org=ORG,
             buckets=buckets,
-            kafka_cluster_id=cluster_id(settings.kafka_address),
+            kafka_cluster_id=cluster_id(kafka, security=security),
             collector_offsets={f"{each.topic} {each.number}": at for each, at in offsets.items()},
             set_aside_by_reason=dict(before.set_aside_by_reason),
             on_the_way=before.on_the_way,
@@ -99,7 +100,8 @@ def _restore_memory(client: redis.Redis, path: Path, tell: Tell) -> None:
 
 
 def _go_on_from_log(settings: Settings, manifest: Manifest, client: redis.Redis, tell: Tell) -> None:
-    if cluster_id(settings.kafka_address) != manifest.kafka_cluster_id:
+    kafka, security = settings.kafka_address, settings.kafka_security
+    if cluster_id(kafka, security=security) != manifest.kafka_cluster_id:
         with redis_errors():
             client.delete(SET_ASIDE_BEFORE_KEY)
             for reason, count in manifest.set_aside_by_reason.items():
@@ -107,11 +109,10 @@ def _go_on_from_log(settings: Settings, manifest: Manifest, client: redis.Redis,
         tell("Kafka is not the one of the backup: what came after the backup is not here")
         return
     group = COLLECTOR_GROUP
-    now = committed_offsets(settings.kafka_address, group)
+    now = committed_offsets(kafka, group, security=security)
     offsets = {_partition(name): at for name, at in manifest.collector_offsets.items()}
-    put_back(
-        settings.kafka_address, group, {each: min(at, now.get(each, at)) for each, at in offsets.items()}
-    )
+    earlier = {each: min(at, now.get(each, at)) for each, at in offsets.items()}
+    put_back(kafka, group, earlier, security=security)
     tell("Kafka is the one of the backup: the collector reads again what came after it")
 
 

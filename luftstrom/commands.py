@@ -12,7 +12,7 @@ from flink_jobs.job import Job, continuous_connectors
 from flink_jobs.replay import DISORDER_MIN, Replay
 from flink_jobs.settings import JobSettings
 from flink_jobs.sql.timing import Period
-from local_stack import stack
+from local_stack import grafana, stack
 from local_stack.programs import recording_starts_at_s
 from local_stack.recordings import recording_path
 from local_stack.settings import LOOPBACK, Settings
@@ -73,7 +73,9 @@ def stack_overview() -> Overview:
     if not processes:
         return Overview(rows=(), freshness_s=None, logs_dir=settings.logs_dir)
     lags = {
-        "flink": groups_lag(settings.kafka_address, _flink_groups(settings)),
+        "flink": groups_lag(
+            settings.kafka_address, _flink_groups(settings), security=settings.kafka_security
+        ),
         "collector": collector_lag(f"http://{LOOPBACK}:{settings.collector_metrics_port}/metrics"),
     }
     rows = tuple(Row.of(process, lags.get(process.name)) for process in processes)
@@ -83,6 +85,7 @@ def stack_overview() -> Overview:
 def reconciliation_now() -> Reconciliation:
     """Both ends of the pipeline as they are now."""
     with connections(_settings_of_running_stack()) as connected:
+        connected.ledger.require_whole_store(now_s=time.time())
         return connected.ledger.reconciliation()
 
 
@@ -259,7 +262,12 @@ def replay_log(
 
 def transactions_now(hanging_after_s: float | None) -> list[Transaction]:
     """Every open transaction; one hangs after so many seconds, or a fitting default."""
-    return open_transactions(_kafka_address(), hanging_after_s=_hanging_after_s(hanging_after_s))
+    settings = _settings_of_kafka()
+    return open_transactions(
+        settings.kafka_address,
+        hanging_after_s=_hanging_after_s(hanging_after_s),
+        security=settings.kafka_security,
+    )
 
 
 def transactions_to_abort(name: str | None, hanging_after_s: float | None) -> list[Transaction]:
@@ -276,15 +284,17 @@ def transactions_to_abort(name: str | None, hanging_after_s: float | None) -> li
 
 def abort_transactions(chosen: list[Transaction]) -> None:
     """End them one by one, and say what was done."""
+    settings = _settings_of_kafka()
     for each in chosen:
-        abort(_kafka_address(), each)
+        abort(settings.kafka_address, each, security=settings.kafka_security)
         held = sum(part.records for part in each.held)
         screen.show_line(f"aborted {each.name}: {held:,} records in {len(each.held)} partitions go on")
 
 
-def _kafka_address() -> str:
-    """Of the broker that is named, or of the stack that runs."""
-    return read_settings(Settings).kafka_bootstrap_servers or _settings_of_running_stack().kafka_address
+def _settings_of_kafka() -> Settings:
+    """The settings of a broker that is named as somebody else's, else of the running stack."""
+    settings = read_settings(Settings)
+    return settings if settings.kafka_bootstrap_servers else _settings_of_running_stack()
 
 
 def _hanging_after_s(given_s: float | None) -> float:
@@ -335,6 +345,11 @@ def _freshness_s(settings: Settings) -> float | None:
 
 def _say_where(settings: Settings) -> None:
     screen.show_line(f"live page  http://127.0.0.1:{settings.page_port}")
+    if stack.has_process(settings, grafana.GRAFANA):
+        screen.show_line(
+            f"Grafana    http://127.0.0.1:{settings.grafana_port}  "
+            f"(user {grafana.USER}, password in {grafana.password_file(settings)})"
+        )
     screen.show_line(f"Flink      http://127.0.0.1:{settings.flink_rest_port}")
     screen.show_line(
         f"InfluxDB   {settings.influx_address}  (token in {settings.secrets_dir / 'reader.token'})"

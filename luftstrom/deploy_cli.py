@@ -9,6 +9,7 @@ import typer
 
 from contracts.errors import UnavailableError
 from luftstrom import screen
+from luftstrom.options import AsJson
 
 if TYPE_CHECKING:
     from luftstrom.deploy.plan import Deployment
@@ -27,7 +28,6 @@ Plan = Annotated[bool, typer.Option("--plan", help="Print what would be done, an
 Platform = Annotated[
     bool, typer.Option("--platform/--no-platform", help="Also the operators; not where others keep them.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 
 
 @deploy_app.command()

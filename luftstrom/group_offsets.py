@@ -1,20 +1,18 @@
 """The offsets of a consumer group: what it has behind it, and where it is put back to."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 import tenacity
-from kafka import KafkaAdminClient
 from kafka.admin import OffsetSpec
-from kafka.errors import CoordinatorNotAvailableError, KafkaError
+from kafka.errors import CoordinatorNotAvailableError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from contracts.errors import UnavailableError
+from runtime.kafka_admin import kafka_admin
 from runtime.kafka_security import OPEN, KafkaSecurity
 from runtime.log_interfaces import Partition
 
-TIMEOUT_MS = 5_000
+COORDINATOR_LIMIT_S = 5.0
 COORDINATOR_EVERY_S = 0.2
 
 
@@ -22,7 +20,7 @@ def committed_offsets(
     bootstrap_servers: str, group: str, *, security: KafkaSecurity = OPEN
 ) -> dict[Partition, int]:
     """The next record of the group by partition; raises UnavailableError where the broker does not answer."""
-    with _asking(bootstrap_servers, security) as admin:
+    with kafka_admin(bootstrap_servers, security) as admin:
         found = _coordinated(lambda: admin.list_group_offsets(group)[group])
         return {Partition(*each): at.offset for each, at in found.items()}
 
@@ -37,7 +35,7 @@ def groups_lag(
             for group in groups
             for at in committed_offsets(bootstrap_servers, group, security=security).items()
         ]
-        with _asking(bootstrap_servers, security) as admin:
+        with kafka_admin(bootstrap_servers, security) as admin:
             wanted = {TopicPartition(*partition): OffsetSpec.LATEST for partition, _ in committed}
             ends = admin.list_partition_offsets(wanted)
     except UnavailableError:
@@ -49,26 +47,32 @@ def newest_records(
     bootstrap_servers: str, topic: str, *, security: KafkaSecurity = OPEN
 ) -> dict[Partition, int]:
     """The offset of the last record of each partition that has any; raises as `committed_offsets` does."""
-    with _asking(bootstrap_servers, security) as admin:
+    with kafka_admin(bootstrap_servers, security) as admin:
         described = admin.describe_topics([topic])
         partitions = [TopicPartition(topic, each["partition_index"]) for each in described[0]["partitions"]]
         ends = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
     return {Partition(*each): at.offset - 1 for each, at in ends.items() if at.offset > 0}
 
 
-def cluster_id(bootstrap_servers: str) -> str:
+def cluster_id(bootstrap_servers: str, *, security: KafkaSecurity = OPEN) -> str:
     """What tells this Kafka from one that was made anew."""
-    with _asking(bootstrap_servers) as admin:
+    with kafka_admin(bootstrap_servers, security) as admin:
         return str(admin.describe_cluster()["cluster_id"])
 
 
-def put_back(bootstrap_servers: str, group: str, offsets: Mapping[Partition, int]) -> None:
+def put_back(
+    bootstrap_servers: str,
+    group: str,
+    offsets: Mapping[Partition, int],
+    *,
+    security: KafkaSecurity = OPEN,
+) -> None:
     """Let the group go on from these offsets; it must have no members.
 
     Raises UnavailableError where it has, or the broker does not answer.
     """
     wanted = {TopicPartition(*each): OffsetAndMetadata(offset, "", -1) for each, offset in offsets.items()}
-    with _asking(bootstrap_servers) as admin:
+    with kafka_admin(bootstrap_servers, security) as admin:
         answers = _coordinated(lambda: admin.alter_group_offsets(group, wanted)) if wanted else {}
     refused = {each: error for each, error in answers.items() if error.errno}
     if refused:
@@ -83,24 +87,6 @@ def put_back(bootstrap_servers: str, group: str, offsets: Mapping[Partition, int
 _coordinated = tenacity.Retrying(
     retry=tenacity.retry_if_exception_type(CoordinatorNotAvailableError),
     wait=tenacity.wait_fixed(COORDINATOR_EVERY_S),
-    stop=tenacity.stop_after_delay(TIMEOUT_MS / 1000),
+    stop=tenacity.stop_after_delay(COORDINATOR_LIMIT_S),
     reraise=True,
 )
-
-
-@contextmanager
-def _asking(bootstrap_servers: str, security: KafkaSecurity = OPEN) -> Iterator[Any]:
-    admin = None
-    try:
-        admin = KafkaAdminClient(
-            bootstrap_servers=bootstrap_servers.split(","),
-            bootstrap_timeout_ms=TIMEOUT_MS,
-            request_timeout_ms=TIMEOUT_MS,
-            **security.for_kafka_python(),
-        )
-        yield admin
-    except (KafkaError, OSError) as error:
-        raise UnavailableError(f"Kafka at {bootstrap_servers} does not tell offsets: {error!r}") from error
-    finally:
-        if admin is not None:
-            admin.close()

@@ -9,8 +9,9 @@ import redis
 
 from collector.settings import Settings as CollectorSettings
 from contracts.dead_letters import DeadLetter, Reason
+from contracts.errors import UnavailableError
 from contracts.measures import MEASURES
-from contracts.stored import AIR, LIVE_BUCKET
+from contracts.stored import AIR, DAY_S, LIVE_BUCKET, LIVE_RETENTION_S
 from contracts.topics import DOORS, MEASURE_TOPICS, READINGS_LATE, Topic
 from luftstrom.group_offsets import committed_offsets
 from luftstrom.letters import DOOR_TOPIC_NAMES, MEASURE_TOPIC_NAMES, read_letters
@@ -23,11 +24,13 @@ from luftstrom.windows import (
     published_by_window,
     split_by_window,
 )
+from runtime.clock import iso_utc
 from runtime.influx_reader import InfluxReader
 from runtime.kafka_reader import KafkaLogReader
 from runtime.kafka_security import OPEN, KafkaSecurity
 from runtime.log_interfaces import Partition, Progress, Record
 from runtime.redis_client import redis_errors
+from scraper.memory import SINCE_KEY
 
 COLLECTOR_GROUP: str = CollectorSettings.model_fields["group_id"].default
 SET_ASIDE_BEFORE_KEY = "luftstrom:set-aside-before-restore"
@@ -103,6 +106,17 @@ class Ledger:
                 totals: Mapping[bytes, bytes] = self.redis_client.hgetall(f"scraper:totals:{name}")  # type: ignore[assignment]
             total += Door.from_totals(totals)
         return total
+
+    def require_whole_store(self, *, now_s: float) -> None:
+        """Raise UnavailableError where the doors have counted for longer than the store keeps values."""
+        with redis_errors():
+            since_s = float(self.redis_client.get(SINCE_KEY) or now_s)
+        if now_s - since_s > LIVE_RETENTION_S:
+            raise UnavailableError(
+                f"the doors count since {iso_utc(since_s)}, and the store keeps values for "
+                f"{LIVE_RETENTION_S // DAY_S} days: what is older is on one side of the sum alone. "
+                "Ask window by window: luftstrom reconcile --window 1d --since 7d"
+            )
 
     def set_aside_before(self) -> dict[str, int]:
         """Values by reason that lay in the dead letters of a Kafka that is gone, from a restored backup."""

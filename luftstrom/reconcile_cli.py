@@ -2,14 +2,20 @@
 
 import json
 import time
-from typing import Annotated
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from luftstrom import screen
 from luftstrom.durations import duration_s
+from luftstrom.options import AsJson
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
 WINDOWS = 24
 
 
@@ -34,29 +40,55 @@ def reconcile(
     InfluxDB are asked what each stage has; a window is judged once it is over for five minutes.
     """
     from luftstrom import reconciliation_metrics
-    from luftstrom.commands import reconciliation_now, windows_now
-    from luftstrom.letters import moment_s
-    from luftstrom.windows import span_of, windows_as_json, windows_close
 
     if window is None and (since or until):
         raise typer.BadParameter("--since and --until go with --window")
-    if window is None:
-        reconciliation = reconciliation_now()
-        told, closes = screen.reconciliation_as_json(reconciliation), reconciliation.closes
-        registry = reconciliation_metrics.of_whole(reconciliation)
-    else:
-        now_s, window_s = time.time(), int(duration_s(window))
-        until_s = moment_s(until, now_s=now_s) if until else now_s
-        since_s = moment_s(since, now_s=now_s) if since else until_s - WINDOWS * window_s
-        windows = windows_now(span_of(window_s=window_s, since_s=since_s, until_s=until_s), is_quiet=as_json)
-        told, closes = windows_as_json(windows), windows_close(windows)
-        registry = reconciliation_metrics.of_windows(windows)
+    answer = _of_whole() if window is None else _of_windows(window, since, until, is_quiet=as_json)
     if metrics_to is not None:
-        reconciliation_metrics.write(registry, metrics_to)
+        reconciliation_metrics.write(answer.registry, metrics_to)
     if as_json:
-        typer.echo(json.dumps(told, indent=2))
-    elif window is None:
-        screen.show_reconciliation(reconciliation)
+        typer.echo(json.dumps(answer.as_json, indent=2))
     else:
-        screen.show_windows(windows)
-    raise typer.Exit(0 if closes else 1)
+        answer.show()
+    raise typer.Exit(0 if answer.closes else 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """Whether the arithmetic closes, for programs, for Prometheus, and a way to show it to people."""
+
+    closes: bool
+    as_json: object
+    registry: "CollectorRegistry"
+    show: Callable[[], None]
+
+
+def _of_whole() -> _Answer:
+    from luftstrom import reconciliation_metrics
+    from luftstrom.commands import reconciliation_now
+
+    whole = reconciliation_now()
+    return _Answer(
+        whole.closes,
+        screen.reconciliation_as_json(whole),
+        reconciliation_metrics.of_whole(whole),
+        partial(screen.show_reconciliation, whole),
+    )
+
+
+def _of_windows(window: str, since: str | None, until: str | None, *, is_quiet: bool) -> _Answer:
+    from luftstrom import reconciliation_metrics
+    from luftstrom.commands import windows_now
+    from luftstrom.letters import moment_s
+    from luftstrom.windows import span_of, windows_as_json, windows_close
+
+    now_s, window_s = time.time(), int(duration_s(window))
+    until_s = moment_s(until, now_s=now_s) if until else now_s
+    since_s = moment_s(since, now_s=now_s) if since else until_s - WINDOWS * window_s
+    windows = windows_now(span_of(window_s=window_s, since_s=since_s, until_s=until_s), is_quiet=is_quiet)
+    return _Answer(
+        windows_close(windows),
+        windows_as_json(windows),
+        reconciliation_metrics.of_windows(windows),
+        partial(screen.show_windows, windows),
+    )

@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from kafka import KafkaAdminClient
@@ -12,6 +12,7 @@ from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
+from contracts.errors import UnavailableError
 from contracts.topics import DOORS, TOPICS, Topic
 from flink_jobs import replay as flink_replay
 from flink_jobs.replay import Replay
@@ -20,13 +21,13 @@ from local_stack.install import install
 from local_stack.ports import free_ports
 from local_stack.programs import flink_environment
 from local_stack.settings import Settings
+from runtime.kafka_admin import kafka_admin
 from runtime.logs import configure_logs
 from runtime.settings import read_settings
 from runtime.stopping import stop_on_signals
 from runtime.topic_setup import create_topics
 
 LOOK_EVERY_S = 1.0
-REQUEST_TIMEOUT_MS = 10_000
 
 Progress = Callable[[int, int], None]  # readings done, of how many
 Tell = Callable[[str], None]
@@ -42,7 +43,7 @@ def replayed(replay: Replay, settings: Settings, *, on_progress: Progress, tell:
     group = replay.group_id(flink)
     with (
         _stopping_on_signals() as stopping,
-        _watched(settings.kafka_address, group, DOORS[replay.door], on_progress),
+        _watched(settings, group, DOORS[replay.door], on_progress),
     ):
         exit_code = flink_replay.run(replay, flink, stopping)
     return exit_code == 0 and not stopping.is_set()
@@ -71,11 +72,11 @@ def _flink_settings(settings: Settings, tell: Tell) -> FlinkSettings:
 
 
 @contextmanager
-def _watched(bootstrap_servers: str, group: str, topic: Topic[Any], on_progress: Progress) -> Iterator[None]:
+def _watched(settings: Settings, group: str, topic: Topic[Any], on_progress: Progress) -> Iterator[None]:
     """Tell how far the group is while the block runs."""
     ended = threading.Event()
     watcher = threading.Thread(
-        target=_watch, args=(bootstrap_servers, group, topic, on_progress, ended), name="progress"
+        target=_watch, args=(settings, group, topic, on_progress, ended), name="progress"
     )
     watcher.start()
     try:
@@ -86,19 +87,12 @@ def _watched(bootstrap_servers: str, group: str, topic: Topic[Any], on_progress:
 
 
 def _watch(
-    bootstrap_servers: str, group: str, topic: Topic[Any], on_progress: Progress, ended: threading.Event
+    settings: Settings, group: str, topic: Topic[Any], on_progress: Progress, ended: threading.Event
 ) -> None:
-    admin = KafkaAdminClient(
-        bootstrap_servers=bootstrap_servers.split(","), request_timeout_ms=REQUEST_TIMEOUT_MS
-    )
-    try:
+    with suppress(UnavailableError), kafka_admin(settings.kafka_address, settings.kafka_security) as admin:
         while not ended.wait(LOOK_EVERY_S):
-            try:
+            with suppress(KafkaError):  # the bar stands still; the job says what is wrong
                 on_progress(*_read_of(admin, group, topic))
-            except KafkaError:
-                continue  # the bar stands still; the job says what is wrong
-    finally:
-        admin.close()
 
 
 def _read_of(admin: KafkaAdminClient, group: str, topic: Topic[Any]) -> tuple[int, int]:

@@ -6,12 +6,11 @@ from typing import Annotated
 import typer
 
 from luftstrom import screen
+from luftstrom.options import AsJson
 
 tokens_app = typer.Typer(
     no_args_is_help=True, help="InfluxDB's scoped tokens: what each may do, and new ones in their place."
 )
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 
 
 @tokens_app.command(name="list")

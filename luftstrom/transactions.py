@@ -7,15 +7,16 @@ holds it back until the transaction's timeout, and one that no coordinator knows
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka import KafkaProducer, TopicPartition
 from kafka.admin import AbortTransactionSpec, OffsetSpec
 from kafka.errors import KafkaError
 
 from contracts.errors import UnavailableError
+from runtime.kafka_admin import kafka_admin
+from runtime.kafka_security import OPEN, KafkaSecurity
 
 TIMEOUT_MS = 10_000
 ENDED_LIMIT_S = 10.0
@@ -61,13 +62,15 @@ class Transaction:
         return asdict(self)
 
 
-def open_transactions(bootstrap_servers: str, *, hanging_after_s: float) -> list[Transaction]:
+def open_transactions(
+    bootstrap_servers: str, *, hanging_after_s: float, security: KafkaSecurity = OPEN
+) -> list[Transaction]:
     """Every transaction that holds readers back now, the oldest first, nobody's before all.
 
     One hangs that is open for longer than `hanging_after_s` seconds, or that no coordinator knows.
     Raises UnavailableError where a broker or a coordinator does not answer.
     """
-    with _asking(bootstrap_servers) as admin:
+    with kafka_admin(bootstrap_servers, security) as admin:
         found = _look(admin, _partitions(admin))
         if any(each.owner is None for each in found):
             found = _confirmed(found, _look(admin, [each.partition for each in found]))
@@ -79,18 +82,19 @@ def open_transactions(bootstrap_servers: str, *, hanging_after_s: float) -> list
     )
 
 
-def abort(bootstrap_servers: str, transaction: Transaction) -> None:
+def abort(bootstrap_servers: str, transaction: Transaction, *, security: KafkaSecurity = OPEN) -> None:
     """End it; readers of committed records never see its records, and go on behind them.
 
     Its producer, should it still live, is fenced off. Raises UnavailableError where it is not ended in time.
     """
     if transaction.transactional_id is None:
-        _write_abort_markers(bootstrap_servers, transaction)
+        _write_abort_markers(bootstrap_servers, transaction, security)
     else:
-        _fence(bootstrap_servers, transaction.transactional_id)
+        _fence(bootstrap_servers, transaction.transactional_id, security)
     ends_at_s = time.monotonic() + ENDED_LIMIT_S
     while any(
-        _is_same(each, transaction) for each in open_transactions(bootstrap_servers, hanging_after_s=0.0)
+        _is_same(each, transaction)
+        for each in open_transactions(bootstrap_servers, hanging_after_s=0.0, security=security)
     ):
         if time.monotonic() > ends_at_s:
             raise UnavailableError(
@@ -205,7 +209,7 @@ def _ends(admin: Any, partitions: Sequence[Any]) -> dict[Any, int]:
     return {partition: end.offset for partition, end in offsets.items()}
 
 
-def _fence(bootstrap_servers: str, transactional_id: str) -> None:
+def _fence(bootstrap_servers: str, transactional_id: str, security: KafkaSecurity) -> None:
     """A new producer of that id makes the coordinator abort what the last one left open."""
     try:
         producer = KafkaProducer(
@@ -213,6 +217,7 @@ def _fence(bootstrap_servers: str, transactional_id: str) -> None:
             transactional_id=transactional_id,
             bootstrap_timeout_ms=TIMEOUT_MS,
             max_block_ms=TIMEOUT_MS,
+            **security.for_kafka_python(),
         )
         try:
             producer.init_transactions()
@@ -222,8 +227,8 @@ def _fence(bootstrap_servers: str, transactional_id: str) -> None:
         raise UnavailableError(f"transaction {transactional_id} could not be aborted: {error!r}") from error
 
 
-def _write_abort_markers(bootstrap_servers: str, transaction: Transaction) -> None:
-    with _asking(bootstrap_servers) as admin:
+def _write_abort_markers(bootstrap_servers: str, transaction: Transaction, security: KafkaSecurity) -> None:
+    with kafka_admin(bootstrap_servers, security) as admin:
         for held in transaction.held:
             partition = TopicPartition(held.topic, held.partition)
             admin.abort_transaction(
@@ -233,22 +238,3 @@ def _write_abort_markers(bootstrap_servers: str, transaction: Transaction) -> No
 
 def _is_same(one: Transaction, other: Transaction) -> bool:
     return (one.producer_id, one.open_since_s) == (other.producer_id, other.open_since_s)
-
-
-@contextmanager
-def _asking(bootstrap_servers: str) -> Iterator[Any]:
-    admin = None
-    try:
-        admin = KafkaAdminClient(
-            bootstrap_servers=bootstrap_servers.split(","),
-            bootstrap_timeout_ms=TIMEOUT_MS,
-            request_timeout_ms=TIMEOUT_MS,
-        )
-        yield admin
-    except (KafkaError, OSError) as error:
-        raise UnavailableError(
-            f"Kafka at {bootstrap_servers} does not tell its transactions: {error!r}"
-        ) from error
-    finally:
-        if admin is not None:
-            admin.close()

@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from luftstrom import screen
+from luftstrom.options import AsJson
 
 transactions_app = typer.Typer(
     no_args_is_help=True, help="Open transactions on Kafka, behind which readers wait: list them, end one."
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 HangingAfter = Annotated[
     float | None,
     typer.Option(

@@ -100,7 +100,8 @@ class Distinct:
         import polars as pl  # noqa: PLC0415 - takes its time, and only this needs it
 
         frame = pl.DataFrame({"key": self.keys, "start": self.starts, "weight": self.weights})
-        whole = frame.unique("key").group_by("start").agg(pl.len().alias("keys"), pl.col("weight").sum())
+        each = frame.group_by("key").agg(pl.col("start").first(), pl.col("weight").max())
+        whole = each.group_by("start").agg(pl.len().alias("keys"), pl.col("weight").sum())
         rows = whole.rows()
         return Counter({start: keys for start, keys, _ in rows}), Counter({start: w for start, _, w in rows})
 
@@ -110,7 +111,7 @@ class _Value(msgspec.Struct, gc=False):
 
 
 class _Counted(msgspec.Struct, gc=False):
-    id: int
+    id: int  # without one it is no reading
     sensordatavalues: list[_Value] = []
 
 
@@ -121,7 +122,11 @@ _decode_time = msgspec.json.Decoder(msgspec.defstruct("Timed", [("observed_at_s"
 def published_by_window(
     records: Iterable[tuple[Partition, Record]], span: Span
 ) -> tuple[Counter[int], Counter[int]]:
-    """Readings of the raw topics by window, each id once, and the values in them that are no housekeeping."""
+    """Readings of the raw topics by window, and the values in them that are no housekeeping.
+
+    Each sensor and second once, as the store has it: a reading lies there again after a crash, or comes by
+    the other door too.
+    """
     readings = Distinct()
     for _, record in records:
         start_s = span.window_of(record.timestamp_ms / 1000)
@@ -133,7 +138,7 @@ def published_by_window(
             continue  # no reading of the scraper's; the job sets it aside as a whole
         types = (value.value_type for value in reading.sensordatavalues)
         readings.add(
-            reading.id,
+            _key("", record),
             start_s,
             sum(not (isinstance(each, str) and each in HOUSEKEEPING) for each in types),
         )

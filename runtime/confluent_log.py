@@ -21,13 +21,32 @@ CLOSE_TIMEOUT_S = 2.0
 RECONNECT_CAP_MS = 2_000
 # What is fetched ahead of `poll`; librdkafka would take 64 MiB. A fetch comes on top, several times as large
 # once it is unpacked.
-PREFETCHED_KIB = 8 * 1024
+PREFETCHED_KIB = 4 * 1024
 PREFETCHED_RECORDS = 20_000
 FETCH_BYTES = 1024 * 1024
 METADATA_TIMEOUT_S = 3.0
 LAG_TIMEOUT_S = 1.0
 # A question to the broker waits behind a fetch that waits for records.
 FETCH_WAIT_MS = 100
+
+_READING: dict[str, str | int | bool] = {
+    "isolation.level": "read_committed",
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "auto.offset.reset": "earliest",
+    "socket.timeout.ms": REQUEST_TIMEOUT_MS,
+    "reconnect.backoff.max.ms": RECONNECT_CAP_MS,
+    "queued.max.messages.kbytes": PREFETCHED_KIB,
+    "queued.min.messages": PREFETCHED_RECORDS,
+    "fetch.wait.max.ms": FETCH_WAIT_MS,
+    "fetch.max.bytes": FETCH_BYTES,
+    "fetch.message.max.bytes": FETCH_BYTES // 4,
+    # Tells where a partition ends behind marks of transactions, which are no records.
+    "enable.partition.eof": True,
+    "allow.auto.create.topics": False,
+    # Outages are told by `lag`; librdkafka would tell each attempt to connect, dozens a second.
+    "log_level": 2,
+}
 
 
 class ConfluentRecordSource:
@@ -58,43 +77,14 @@ class ConfluentRecordSource:
         self._consumer = Consumer(
             {
                 "bootstrap.servers": bootstrap_servers,
-                "group.id": group_id,
                 "client.id": client_id,
-                **({"group.instance.id": member_id} if member_id else {}),
-                "isolation.level": "read_committed",
-                "enable.auto.commit": False,
-                "enable.auto.offset.store": False,
-                "auto.offset.reset": "earliest",
-                "partition.assignment.strategy": "cooperative-sticky",
-                "session.timeout.ms": SESSION_TIMEOUT_MS,
-                "heartbeat.interval.ms": SESSION_TIMEOUT_MS // 5,
-                "socket.timeout.ms": REQUEST_TIMEOUT_MS,
-                "reconnect.backoff.max.ms": RECONNECT_CAP_MS,
-                "queued.max.messages.kbytes": PREFETCHED_KIB,
-                "queued.min.messages": PREFETCHED_RECORDS,
-                "fetch.wait.max.ms": FETCH_WAIT_MS,
-                "fetch.max.bytes": FETCH_BYTES,
-                "fetch.message.max.bytes": FETCH_BYTES // 4,
-                # Tells where a partition ends behind marks of transactions, which are no records.
-                "enable.partition.eof": True,
-                "allow.auto.create.topics": False,
-                # Outages are told by `lag`; librdkafka would tell each attempt to connect, dozens a second.
-                "log_level": 2,
+                **_membership(group_id, member_id),
+                **_READING,
                 **security.for_librdkafka(),
             },
             logger=log,
         )
-        try:
-            self._require_topics(topics)
-            self._consumer.subscribe(
-                list(topics), on_assign=self._note_new, on_revoke=self._forget, on_lost=self._forget
-            )
-        except KafkaException as error:
-            self._consumer.close()
-            raise UnavailableError(f"no Kafka at {bootstrap_servers}: {error}") from error
-        except UnavailableError:
-            self._consumer.close()
-            raise
+        self._join(bootstrap_servers, topics)
 
     def poll(self, timeout_s: float, *, max_records: int) -> Mapping[Partition, Records]:
         """The next records by partition; raises UnavailableError where the broker refuses.
@@ -217,6 +207,19 @@ class ConfluentRecordSource:
             self._assigned.discard(Partition(each.topic, each.partition))
             self._position.pop(Partition(each.topic, each.partition), None)
 
+    def _join(self, bootstrap_servers: str, topics: Sequence[str]) -> None:
+        try:
+            self._require_topics(topics)
+            self._consumer.subscribe(
+                list(topics), on_assign=self._note_new, on_revoke=self._forget, on_lost=self._forget
+            )
+        except KafkaException as error:
+            self._consumer.close()
+            raise UnavailableError(f"no Kafka at {bootstrap_servers}: {error}") from error
+        except UnavailableError:
+            self._consumer.close()
+            raise
+
     def _require_topics(self, topics: Sequence[str]) -> None:
         known = self._consumer.list_topics(timeout=METADATA_TIMEOUT_S).topics
         missing = sorted(set(topics) - set(known))
@@ -252,6 +255,16 @@ class _Commit:
             self._failure = error
             return
         self._failure = next((each.error for each in committed or () if each.error is not None), None)
+
+
+def _membership(group_id: str, member_id: str | None) -> dict[str, str | int]:
+    return {
+        "group.id": group_id,
+        **({"group.instance.id": member_id} if member_id else {}),
+        "partition.assignment.strategy": "cooperative-sticky",
+        "session.timeout.ms": SESSION_TIMEOUT_MS,
+        "heartbeat.interval.ms": SESSION_TIMEOUT_MS // 5,
+    }
 
 
 def _partition(message: Message) -> Partition:

@@ -34,7 +34,7 @@ class KafkaSecurity:
         user = {
             "sasl_mechanism": MECHANISM,
             "sasl_plain_username": self.username,
-            "sasl_plain_password": self._password() if self.has_user else None,
+            "sasl_plain_password": self._password(),
         }
         authority = {"ssl_cafile": str(self.ca_file)} if self.ca_file else {}
         return {"security_protocol": self.protocol, **(user if self.has_user else {}), **authority}
@@ -46,14 +46,13 @@ class KafkaSecurity:
         user = {
             "sasl.mechanism": MECHANISM,
             "sasl.username": self.username,
-            "sasl.password": self._password() if self.has_user else None,
+            "sasl.password": self._password(),
         }
         authority = {"ssl.ca.location": str(self.ca_file)} if self.ca_file else {}
         return {"security.protocol": self.protocol, **(user if self.has_user else {}), **authority}
 
-    def _password(self) -> str:
-        assert self.password_file is not None  # noqa: S101 - the settings require it
-        return secret_in(self.password_file)
+    def _password(self) -> str | None:
+        return secret_in(self.password_file) if self.has_user and self.password_file else None
 
 
 OPEN = KafkaSecurity()

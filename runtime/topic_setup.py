@@ -1,20 +1,16 @@
 """The topics as the contracts want them: made where they are missing, told where they differ."""
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import TopicAlreadyExistsError
 
-from contracts.errors import UnavailableError
 from contracts.topics import Topic
-from runtime.kafka_log import require_reachable
+from runtime.kafka_admin import kafka_admin
 from runtime.kafka_security import OPEN, KafkaSecurity
-
-REQUEST_TIMEOUT_MS = 10_000
-BOOTSTRAP_TIMEOUT_MS = 5_000
 
 Tell = Callable[[str], None]
 
@@ -23,7 +19,7 @@ def create_topics(
     bootstrap_servers: str, topics: Iterable[Topic[Any]], tell: Tell, *, security: KafkaSecurity = OPEN
 ) -> None:
     """Create the topics that are missing; one that exists and differs is told and left as it is."""
-    with _asking(bootstrap_servers, security) as admin:
+    with kafka_admin(bootstrap_servers, security) as admin:
         existing = set(admin.list_topics())
         _create(admin, [topic for topic in topics if topic.name not in existing])
         for line in _differences(admin, [topic for topic in topics if topic.name in existing]):
@@ -37,30 +33,10 @@ def topic_problems(
 
     Raises UnavailableError where the broker does not answer or lets us in.
     """
-    with _asking(bootstrap_servers, security) as admin:
+    with kafka_admin(bootstrap_servers, security) as admin:
         existing = set(admin.list_topics())
         missing = [f"topic {topic.name} is missing" for topic in topics if topic.name not in existing]
         return missing + _differences(admin, [topic for topic in topics if topic.name in existing])
-
-
-@contextmanager
-def _asking(bootstrap_servers: str, security: KafkaSecurity) -> Iterator[KafkaAdminClient]:
-    require_reachable(bootstrap_servers)
-    try:
-        admin = KafkaAdminClient(
-            bootstrap_servers=bootstrap_servers.split(","),
-            request_timeout_ms=REQUEST_TIMEOUT_MS,
-            bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
-            **security.for_kafka_python(),
-        )
-    except KafkaError as error:
-        raise UnavailableError(f"no Kafka at {bootstrap_servers}: {error!r}") from error
-    try:
-        yield admin
-    except KafkaError as error:
-        raise UnavailableError(f"Kafka at {bootstrap_servers} does not do it: {error!r}") from error
-    finally:
-        admin.close()
 
 
 def _create(admin: KafkaAdminClient, topics: list[Topic[Any]]) -> None:

@@ -4,6 +4,7 @@ Ids and totals change in one transaction, so that the totals count each reading 
 """
 
 import struct
+import time
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -16,6 +17,7 @@ from scraper.sensors import KnownSensors, packed, unpacked
 
 PUBLISHED_KEY = "scraper:published"
 SENSORS_KEY = "scraper:sensors"
+SINCE_KEY = "scraper:since"
 MARK = "mark"
 # Three windows of the feed: an id that is older cannot come again.
 REMEMBERED_S = 15 * 60
@@ -154,7 +156,9 @@ def _position_key(name: str) -> str:
 
 
 def count(pipe: "redis.client.Pipeline", door: str, totals: Totals) -> None:
-    """Add to the totals of a door, in the transaction of `pipe`."""
+    """Add to the totals of a door, in the transaction of `pipe`; the first to count also says when."""
+    if totals:
+        pipe.set(SINCE_KEY, int(time.time()), nx=True)
     for name, number in totals.items():
         if number:
             pipe.hincrby(totals_key(door), name, number)

@@ -26,6 +26,7 @@ RECORD_BYTES_MAX = 256 * 1024
 # Twenty times the longest record of the feed; one that lacks its end runs on to here, through its successors.
 SALVAGED_CHARACTERS_MAX = 16 * 1024
 TIMESTAMPS_KEPT = 1_000  # the seconds of a window, in which the whole network reports 48,000 times
+LOCATIONS_KEPT, SENSOR_TYPES_KEPT = 20_000, 1_000  # of the whole network; each comes several times a window
 # Upstream's dummy, which its own exports leave out.
 NOWHERE_LOCATION_ID = b"11"
 # msgspec tells of bytes that are no UTF-8 by Python's own error.
@@ -130,8 +131,7 @@ def parsed_record(record: bytes, *, latest_s: float) -> Reading:
     observed_at_s = observed_second(found.timestamp)
     if observed_at_s > latest_s:
         raise BadInputError(Reason.FROM_THE_FUTURE, found.timestamp)
-    location = _location(found.location)
-    latitude, longitude = _position(location)
+    latitude, longitude, is_indoor = _where(bytes(found.location))
     return Reading(
         id=_whole(found.id),
         sensor_id=_whole(found.sensor.id),
@@ -140,8 +140,8 @@ def parsed_record(record: bytes, *, latest_s: float) -> Reading:
         longitude=longitude,
         values=len(found.sensordatavalues),
         ignored=sum(value.value_type in HOUSEKEEPING for value in found.sensordatavalues),
-        sensor_type=_sensor_type(found.sensor.sensor_type),
-        is_indoor=bytes(location.indoor).strip(b' "') == b"1",
+        sensor_type=_sensor_type(bytes(found.sensor.sensor_type)),
+        is_indoor=is_indoor,
         record=record,
     )
 
@@ -175,18 +175,22 @@ def observed_second(timestamp: str) -> int:
     return seconds
 
 
-def _sensor_type(raw: msgspec.Raw) -> str:
+@lru_cache(SENSOR_TYPES_KEPT)
+def _sensor_type(raw: bytes) -> str:
     try:
         return _decode_sensor_type(raw).name
     except msgspec.MsgspecError:
         return ""
 
 
-def _location(raw: msgspec.Raw) -> _Location:
+@lru_cache(LOCATIONS_KEPT)
+def _where(raw: bytes) -> tuple[float | None, float | None, bool]:
+    """Latitude and longitude in degrees, or None and None; whether it is indoors."""
     try:
-        return _decode_location(raw)
+        location = _decode_location(raw)
     except msgspec.MsgspecError:
-        return _Location()
+        location = _Location()
+    return *_position(location), bytes(location.indoor).strip(b' "') == b"1"
 
 
 def _position(location: _Location) -> tuple[float, float] | tuple[None, None]:

@@ -2,11 +2,18 @@
 
 import os
 
+import fakeredis
 import hypothesis
 import pytest
 
+from contracts.topics import TOPICS
 from local_stack.single import running_influxd, running_kafka, running_valkey
+from runtime.kafka_log import KafkaPublisher
+from runtime.kafka_reader import KafkaLogReader
+from runtime.memory_log import MemoryLog, MemoryLogReader, MemoryPublisher
 from runtime.proxies import spare_loopback
+from runtime.redis_client import connect_redis
+from runtime.topic_setup import create_topics
 from tests.s3_gateway import running_s3
 
 # As the command does.
@@ -51,3 +58,20 @@ def s3(tmp_path_factory):
 def valkey(tmp_path_factory):
     with running_valkey(tmp_path_factory.mktemp("valkey")) as server:
         yield server
+
+
+@pytest.fixture(params=["twin", pytest.param("real", marks=pytest.mark.integration)])
+def redis_and_log(request):
+    """An empty Redis, a reader of a log with every topic, its publisher: the twins, then real ones."""
+    if request.param == "twin":
+        log = MemoryLog()
+        yield fakeredis.FakeRedis(), MemoryLogReader(log), MemoryPublisher(log)
+        return
+    bootstrap_servers = request.getfixturevalue("kafka").bootstrap_servers
+    create_topics(bootstrap_servers, TOPICS, lambda _line: None)
+    client = connect_redis(request.getfixturevalue("valkey").url)
+    client.flushall()
+    publisher = KafkaPublisher(bootstrap_servers, client_id="test")
+    yield client, KafkaLogReader(bootstrap_servers), publisher
+    publisher.close()
+    client.close()

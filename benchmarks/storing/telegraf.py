@@ -8,8 +8,7 @@ from pathlib import Path
 from benchmarks.storing.load import FIELD_BY_TOPIC
 from contracts.errors import UnavailableError
 from contracts.stored import LIVE_BUCKET
-from local_stack.install.cache import put_in_place, scratch_beside
-from local_stack.settings import cache_dir
+from local_stack.install.cache import install_lock, put_in_place, scratch_beside
 from local_stack.single import InfluxServer
 
 VERSION = "1.37.2"
@@ -72,12 +71,16 @@ _FRAME = """
 def telegraf() -> Path:
     """Its binary; raises UnavailableError where there is neither it nor Go."""
     on_path = shutil.which("telegraf")
-    target = cache_dir() / "benchmarks" / f"telegraf-{VERSION}"
-    if on_path is None and not target.is_file():
-        if shutil.which("go") is None:
-            raise UnavailableError("is not here, and no Go to build it")
-        _build(target)
-    return Path(on_path or target)
+    if on_path is not None:
+        return Path(on_path)
+    # Whoever installs removes what others left half made.
+    with install_lock(lambda line: print(line, flush=True)) as cache:
+        target = cache / "benchmarks" / f"telegraf-{VERSION}"
+        if not target.is_file():
+            if shutil.which("go") is None:
+                raise UnavailableError("is neither on PATH nor built, and no Go to build it")
+            _build(target)
+    return target
 
 
 def configuration(folder: Path, brokers: str, influx: InfluxServer) -> Path:

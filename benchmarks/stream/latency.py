@@ -25,7 +25,7 @@ from local_stack.single import running_kafka
 
 SECONDS = 30
 READINGS_S = 100
-SETTINGS = (("true", 5.0), ("true", 1.0), ("false", 5.0))
+SETTINGS = ((True, 5.0), (True, 1.0), (False, 5.0))
 START_LIMIT_S = 120.0
 
 
@@ -42,13 +42,12 @@ def main(seconds: int) -> None:
                 rest_port, metrics_port = free_ports(2)
                 stack = Settings(
                     data_dir=folder, kafka_bootstrap_servers=broker.bootstrap_servers,
-                    checkpoint_interval_s=checkpoint_s,
+                    checkpoint_interval_s=checkpoint_s, exactly_once=exactly_once,
                 )  # fmt: skip
                 environment = {
                     **flink_environment(installed, stack),
                     "FLINK_JOBS_REST_PORT": str(rest_port),
                     "FLINK_JOBS_METRICS_PORT": str(metrics_port),
-                    "FLINK_JOBS_EXACTLY_ONCE": exactly_once,
                 }
                 with (folder / "log").open("wb") as log:
                     job = subprocess.Popen(
@@ -62,7 +61,7 @@ def main(seconds: int) -> None:
                     job.wait()
         p95 = waited[int(len(waited) * 0.95)]
         print(
-            f"{exactly_once:<14}{checkpoint_s:>14.0f}{statistics.median(waited):>10.2f}{p95:>8.2f}",
+            f"{exactly_once!s:<14}{checkpoint_s:>14.0f}{statistics.median(waited):>10.2f}{p95:>8.2f}",
             flush=True,
         )
 

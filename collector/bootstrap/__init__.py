@@ -9,6 +9,7 @@ from collector.bootstrap.secret_files import (
     OPERATOR_TOKEN,
     READER_TOKEN,
     TokenFolder,
+    kept_secret,
     operator_token_in,
     store_secret,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "READER_TOKEN",
     "TokenFolder",
     "bootstrap",
+    "kept_secret",
     "operator_token_in",
     "rotate_tokens",
     "store_secret",

@@ -35,7 +35,12 @@ class TokenFolder:
 
 def operator_token_in(secrets_dir: Path) -> str:
     """The operator token of this folder, made at the first call."""
-    return _stored_or(secrets_dir / OPERATOR_TOKEN, lambda: secrets.token_urlsafe(TOKEN_BYTES))
+    return kept_secret(secrets_dir / OPERATOR_TOKEN)
+
+
+def kept_secret(path: Path) -> str:
+    """The secret in this file, made at the first call."""
+    return _stored_or(path, lambda: secrets.token_urlsafe(TOKEN_BYTES))
 
 
 def store_secret(path: Path, secret: str) -> None:

@@ -36,6 +36,13 @@ SENSOR_PAGE = page(
 )
 # One measure stands for a sensor: dust sensors by PM2.5, climate sensors by the temperature.
 SHOWN = ("pm25", "temperature")
+# A scraper or a job that lagged, an outage, a back-fill: each is late by a length of its own.
+LATE_BY_S = {
+    "up to 15 min": (0, 900),
+    "up to 1 h": (900, 3600),
+    "up to 1 d": (3600, 86_400),
+    "more": (86_400, 10**10),
+}
 SHOWN_FIRST = tuple(sorted(MEASURES, key=lambda each: each.name not in ("pm25", "pm10")))
 
 
@@ -183,22 +190,22 @@ def _refused() -> Any:
 
 
 def _late() -> Any:
-    query = (
-        f'SELECT count("late_s") AS "late" FROM {stored(LATE_READINGS)} WHERE $timeFilter '
-        "GROUP BY time($__interval) fill(none)"
-    )
-    worst = (
-        f'SELECT max("late_s") AS "latest by" FROM {stored(LATE_READINGS)} WHERE $timeFilter '
-        "GROUP BY time($__interval) fill(none)"
-    )
+    late = f"FROM {stored(LATE_READINGS)} WHERE $timeFilter"
+    counts = [
+        influx(
+            f'SELECT count("late_s") AS "{name}" {late} AND "late_s" > {over_s} AND "late_s" <= {to_s} '
+            "GROUP BY time($__interval) fill(none)"
+        )
+        for name, (over_s, to_s) in LATE_BY_S.items()
+    ]
+    worst = f'SELECT max("late_s") AS "latest by" {late} GROUP BY time($__interval) fill(none)'
     return (
         bars(
             "Late readings",
-            "How many came after their windows, and by how much the latest of them.",
+            "How many came after their windows, by how late they were, and by how much the latest of them.",
             COUNT,
-            influx(query),
+            *counts,
             influx(worst),
-            is_stacked=False,
         )
         .interval("10m")
         .override_by_name(
@@ -207,6 +214,7 @@ def _late() -> Any:
                 set_to("unit", SECONDS),
                 set_to("custom.drawStyle", "points"),
                 set_to("custom.axisPlacement", "right"),
+                set_to("custom.stacking", {"mode": "none"}),
             ],
         )
     )

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
@@ -122,7 +123,7 @@ def answers(
         for target in panel.get("targets", []):
             query = expanded(target.get("query") or target["expr"], chosen, span, scrape_s=servers.scrape_s)
             answer.queries.append(query)
-            answer.series.append(timed(query, lambda t=target, q=query, s=span: _ask(servers, t, q, s)))  # type: ignore[misc]
+            answer.series.append(timed(query, partial(_ask, servers, target, query, span)))
         found.append(answer)
     return found
 

@@ -8,7 +8,7 @@ Sums are whole millionths, exact in whichever order they are added: a replay giv
 from contracts.flags import DEAD_BELOW_UG_M3, DEAD_COUNT, DEAD_MEASURES, Flag
 from contracts.topics import AGGREGATE_TOPICS, READINGS_LATE, THROUGHPUT_10S
 from flink_jobs.connectors import Connectors
-from flink_jobs.sql.text import FINITE, Step, measure_case, minutes, number_or_none, table, text
+from flink_jobs.sql.text import FINITE, Step, Table, measure_case, minutes, number_or_none, table, text
 from flink_jobs.sql.timing import Timing
 
 HOUR_MIN, DAY_MIN = 60, 24 * 60
@@ -51,8 +51,8 @@ _LATE_COLUMNS = (
 )
 
 
-def tables(connectors: Connectors) -> tuple[str, ...]:
-    """CREATE statements of the sinks."""
+def tables(connectors: Connectors) -> tuple[Table, ...]:
+    """The sinks."""
     aggregates = tuple(AGGREGATE_TOPICS.values())
     return (
         table("aggregates", _AGGREGATE_COLUMNS, connectors.sink("aggregates", aggregates, key="sensor_key")),

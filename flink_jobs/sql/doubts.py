@@ -18,7 +18,7 @@ from contracts.measures import MEASURES
 from contracts.topics import FLAGS
 from flink_jobs.connectors import Connectors
 from flink_jobs.sql.aggregate import epoch_s, utc
-from flink_jobs.sql.text import Step, flag_when, measure_case, number, number_or_none, table, text
+from flink_jobs.sql.text import Step, Table, flag_when, measure_case, number, number_or_none, table, text
 
 _COLUMNS = (
     "sensor_key STRING",
@@ -36,8 +36,8 @@ _SENSOR = "sensor_id, sensor_type, country, city, measure"
 _CELL = f"FLOOR(lat / {CELL_DEGREES!r}E0) AS cell_lat, FLOOR(lon / {CELL_DEGREES!r}E0) AS cell_lon"
 
 
-def tables(connectors: Connectors) -> tuple[str, ...]:
-    """CREATE statement of the sink."""
+def tables(connectors: Connectors) -> tuple[Table, ...]:
+    """The sink."""
     return (table("flagged_spans", _COLUMNS, connectors.sink("flags", (FLAGS,), key="sensor_key")),)
 
 

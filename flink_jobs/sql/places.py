@@ -10,7 +10,7 @@ from flink_jobs.sql.indices import (
     us_sub_index_sql,
     with_nowcast_sql,
 )
-from flink_jobs.sql.text import Step, minutes, table
+from flink_jobs.sql.text import Step, Table, minutes, table
 
 RANKS = 10
 _MEANS = tuple(f"mean_{age}" for age in range(NOWCAST_HOURS))  # of the last hours, the newest first
@@ -45,8 +45,8 @@ _RANK_COLUMNS = (
 )
 
 
-def tables(connectors: Connectors) -> tuple[str, ...]:
-    """CREATE statements of the sinks."""
+def tables(connectors: Connectors) -> tuple[Table, ...]:
+    """The sinks."""
     return (
         table("places", _PLACE_COLUMNS, connectors.sink("places", (PLACES_1H,), key="place_key")),
         table("place_ranks", _RANK_COLUMNS,

@@ -10,6 +10,7 @@ from contracts.measures import HOUSEKEEPING, MEASURES, Measure, OtherUnit
 from flink_jobs.connectors import Connectors
 from flink_jobs.sql.text import (
     Step,
+    Table,
     flag_when,
     is_whole,
     minutes,
@@ -47,8 +48,8 @@ _COLUMNS = (
 _LATEST = f"fetched_at + {minutes(FUTURE_S_MAX // 60)}"
 
 
-def tables(connectors: Connectors, timing: Timing) -> tuple[str, ...]:
-    """CREATE statements of the sources; a reading with a wrong clock does not move the watermark."""
+def tables(connectors: Connectors, timing: Timing) -> tuple[Table, ...]:
+    """The sources; a reading with a wrong clock does not move the watermark."""
     delayed = f"event_time - {minutes(timing.watermark_delay_min)}"
     watermark = f"WATERMARK FOR event_time AS CASE WHEN event_time <= {_LATEST} THEN {delayed} END"
     history = connectors.history()

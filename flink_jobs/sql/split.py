@@ -4,12 +4,12 @@ from contracts.dead_letters import Reason
 from contracts.topics import DEAD_LETTERS, MEASURE_TOPICS
 from flink_jobs.connectors import Connectors
 from flink_jobs.sql.readings import SOURCE
-from flink_jobs.sql.text import FINITE, Step, is_whole, table, text, value_type_case, within
+from flink_jobs.sql.text import FINITE, Step, Table, is_whole, table, text, value_type_case, within
 from flink_jobs.sql.timing import Period, Timing
 
 
-def tables(connectors: Connectors) -> tuple[str, ...]:
-    """CREATE statements of the guard's source and of both sinks."""
+def tables(connectors: Connectors) -> tuple[Table, ...]:
+    """The guard's source and both sinks."""
     return (
         table("reading_lines", ("line BYTES",), connectors.reading_lines()),
         table(

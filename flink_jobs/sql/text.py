@@ -12,11 +12,25 @@ from flink_jobs.sql.timing import Period
 FINITE = "BETWEEN -1E300 AND 1E300"
 
 
-def table(name: str, columns: Iterable[str], connection: Connection, *, watermark: str = "") -> str:
-    """CREATE statement of a table: `columns`, then what its connection adds."""
-    lines = ",\n  ".join((*columns, *connection.columns, *([watermark] if watermark else [])))
-    options = ",\n  ".join(f"{text(key)} = {text(value)}" for key, value in connection.options.items())
-    return f"CREATE TEMPORARY TABLE {name} (\n  {lines}\n) WITH (\n  {options}\n)"
+class Table(NamedTuple):
+    """A source or a sink: its columns, and how it is connected."""
+
+    name: str
+    columns: tuple[str, ...]
+    options: dict[str, str]
+
+    @property
+    def sql(self) -> str:
+        """The CREATE statement."""
+        columns = ",\n  ".join(self.columns)
+        options = ",\n  ".join(f"{text(key)} = {text(value)}" for key, value in self.options.items())
+        return f"CREATE TEMPORARY TABLE {self.name} (\n  {columns}\n) WITH (\n  {options}\n)"
+
+
+def table(name: str, columns: Iterable[str], connection: Connection, *, watermark: str = "") -> Table:
+    """A table of `columns` and what its connection adds."""
+    own = (*columns, *connection.columns, *([watermark] if watermark else []))
+    return Table(name, own, connection.options)
 
 
 class Step(NamedTuple):

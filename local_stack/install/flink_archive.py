@@ -1,9 +1,11 @@
 """The Flink process's class archive, made ahead of its first start, which would else make it itself."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from flink_jobs.class_path import plans_dir
 from local_stack.install.cache import Tell
 from local_stack.install.java import java_home
 from local_stack.settings import environment_of_children
@@ -35,3 +37,4 @@ def install_flink_archive(java: Path, connector_jars: Path, flink_cache: Path, t
     by_age = sorted(known, key=lambda path: path.stat().st_mtime, reverse=True)
     for old in by_age[ARCHIVES_KEPT:] if made else ():
         old.unlink()
+        shutil.rmtree(plans_dir(old), ignore_errors=True)

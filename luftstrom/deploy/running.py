@@ -39,10 +39,10 @@ def run_step(step: Step) -> str:
     return _output(step.command, given, step.limit_s, step.name)
 
 
-def output(command: Sequence[str], *, limit_s: int = LOOK_LIMIT_S) -> str | None:
-    """What a command says; None where it fails."""
+def output(command: Sequence[str], *, given: str | None = None, limit_s: int = LOOK_LIMIT_S) -> str | None:
+    """What a command says to what it is `given`; None where it fails."""
     try:
-        return _output(command, None, limit_s, command[0])
+        return _output(command, given, limit_s, command[0])
     except UnavailableError:
         return None
 

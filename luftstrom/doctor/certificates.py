@@ -46,6 +46,11 @@ def certificate(server: Shown, *, now_s: float) -> Finding:
     except OSError as error:
         remedy = "Start it; check that it speaks TLS at that port."
         return ill(what, f"no answer at {server.host}:{server.port}: {error}", remedy)
+    return judged_by_end(what, ends_at_s, now_s=now_s)
+
+
+def judged_by_end(what: str, ends_at_s: float, *, now_s: float) -> Finding:
+    """Ill some days before a certificate ends, doubtful some weeks before."""
     days = (ends_at_s - now_s) / DAY_S
     detail = f"good for {days:.0f} days, until {time.strftime('%Y-%m-%d', time.gmtime(ends_at_s))}"
     if days < NOW_DAYS:

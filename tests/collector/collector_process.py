@@ -37,14 +37,15 @@ class CollectorProcess:
     def __init__(self, *, kafka, influx, group_id, folder):
         self.metrics_port = _free_port()
         self.log_path = folder / "collector.log"
-        token_file = folder / "token"
-        token_file.write_text(influx.write_token)
+        self.token_file = folder / "token"
+        self.token_file.write_text(influx.write_token)
+        self.group_id, self.process = group_id, None
         self.environment = {
             **os.environ,
             "COLLECTOR_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
             "COLLECTOR_INFLUX_URL": influx.url,
             "COLLECTOR_INFLUX_ORG": ORG,
-            "COLLECTOR_INFLUX_TOKEN_FILE": str(token_file),
+            "COLLECTOR_INFLUX_TOKEN_FILE": str(self.token_file),
             "COLLECTOR_METRICS_PORT": str(self.metrics_port),
             "COLLECTOR_GROUP_ID": group_id,
             "COLLECTOR_BATCH_LINES": "1000",
@@ -60,8 +61,9 @@ class CollectorProcess:
         return self
 
     def kill(self):
-        self.process.kill()
-        self.process.wait(LIMIT_S)
+        if self.is_running:
+            self.process.kill()
+            self.process.wait(LIMIT_S)
 
     def stop(self):
         """Exit code and seconds it took."""
@@ -71,16 +73,20 @@ class CollectorProcess:
 
     @property
     def is_running(self):
-        return self.process.poll() is None
+        return self.process is not None and self.process.poll() is None
 
     def points_written(self):
         """Since its start, repeats included."""
+        return self.metric("collector_points_written_total")
+
+    def metric(self, name):
+        """Its value now, of all labels; 0 before it is up."""
         try:
             text = requests.get(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=5).text
         except requests.ConnectionError:
             return 0.0
-        lines = [line for line in text.splitlines() if line.startswith("collector_points_written_total{")]
-        return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
+        lines = (line.rsplit(" ", 1) for line in text.splitlines())
+        return sum(float(value) for series, value in lines if series.partition("{")[0] == name)
 
     def unready_because(self):
         try:

@@ -7,32 +7,22 @@ import kafka as kafka_python
 import pytest
 
 from contracts.dead_letters import Reason
+from contracts.measures import MEASURES
+from contracts.points import STORED_BY_TOPIC
 from contracts.topics import MEASURE_TOPICS
 from tests.collector.builders import a_body
-from tests.collector.collector_process import CollectorProcess, Servers, wait_until
+from tests.collector.collector_process import wait_until
 
 pytestmark = pytest.mark.integration
 
 SENSORS = 500
-
-
-@pytest.fixture
-def servers(kafka, influx):
-    servers = Servers(kafka, influx, kind=f"T{uuid.uuid4().hex}")
-    servers.create_topics()
-    return servers
+PARTITIONS = "collector_partitions"
+ALL_PARTITIONS = sum(stored.topic.partitions for stored in STORED_BY_TOPIC.values())
 
 
 @pytest.fixture(params=["confluent-kafka"])
-def collector(kafka, influx, tmp_path, request):
-    process = CollectorProcess(
-        kafka=kafka, influx=influx, group_id=f"test-{uuid.uuid4().hex}", folder=tmp_path
-    )
-    process.environment["COLLECTOR_KAFKA_CLIENT"] = request.param
-    process.start()
-    yield process
-    if process.is_running:
-        process.kill()
+def collector(a_collector, request):
+    return a_collector(COLLECTOR_KAFKA_CLIENT=request.param).start()
 
 
 @pytest.fixture
@@ -59,10 +49,6 @@ def values(servers):
     return make
 
 
-def group_of(collector):
-    return collector.environment["COLLECTOR_GROUP_ID"]
-
-
 def test_20_000_values_are_all_stored_and_committed(servers, collector, values):
     servers.publish({"pm10": values(10_000), "temperature": values(10_000)})
 
@@ -73,7 +59,7 @@ def test_20_000_values_are_all_stored_and_committed(servers, collector, values):
     exit_code, seconds = collector.stop()
     assert exit_code == 0
     assert seconds < 10.0
-    assert servers.uncommitted(group_of(collector), "pm10", "temperature") == 0
+    assert servers.uncommitted(collector.group_id, "pm10", "temperature") == 0
 
 
 def test_nothing_is_lost_when_the_collector_and_the_store_are_killed(servers, collector, influx, values):
@@ -93,7 +79,26 @@ def test_nothing_is_lost_when_the_collector_and_the_store_are_killed(servers, co
 
     wait_until(lambda: servers.stored("pm10_ug_m3") == count)
     assert collector.is_running
-    wait_until(lambda: servers.uncommitted(group_of(collector), "pm10") == 0)
+    wait_until(lambda: servers.uncommitted(collector.group_id, "pm10") == 0)
+
+
+def test_two_share_the_partitions_and_one_goes_on_where_the_other_was_killed(servers, a_collector, values):
+    killed, left = a_collector().start(), a_collector().start()
+    wait_until(lambda: killed.metric(PARTITIONS) > 0 < left.metric(PARTITIONS))
+    wait_until(lambda: killed.metric(PARTITIONS) + left.metric(PARTITIONS) == ALL_PARTITIONS)
+    sent = values(1_500)
+    # Of so many partitions both have some.
+    servers.publish(dict.fromkeys(MEASURE_TOPICS, sent[:1_000]))
+    wait_until(lambda: min(killed.points_written(), left.points_written()) >= 1_000)
+
+    killed.kill()
+    servers.publish(dict.fromkeys(MEASURE_TOPICS, sent[1_000:]))
+
+    wait_until(lambda: servers.uncommitted(left.group_id, *MEASURE_TOPICS) == 0)
+    assert {measure.name: servers.stored(measure.field) for measure in MEASURES} == dict.fromkeys(
+        MEASURE_TOPICS, len(sent)
+    )
+    assert left.metric(PARTITIONS) == ALL_PARTITIONS
 
 
 def test_bad_messages_are_set_aside_and_the_good_ones_stored(servers, collector, values):
@@ -110,7 +115,7 @@ def test_bad_messages_are_set_aside_and_the_good_ones_stored(servers, collector,
     )
 
     wait_until(lambda: servers.stored("humidity_pct") == 501)
-    wait_until(lambda: servers.uncommitted(group_of(collector), "humidity") == 0)
+    wait_until(lambda: servers.uncommitted(collector.group_id, "humidity") == 0)
 
     letters = servers.dead_letters(MEASURE_TOPICS["humidity"].name)
     ours = {letter.original: letter.reason for letter in letters if letter.original in bad}
@@ -140,9 +145,9 @@ def test_what_is_not_committed_is_not_read(servers, collector, values, kafka):
     assert servers.stored("pressure_hpa") == 51
 
 
-def test_a_wrong_token_is_told_and_nothing_is_set_aside(servers, collector, values, tmp_path):
+def test_a_wrong_token_is_told_and_nothing_is_set_aside(servers, collector, values):
     collector.kill()
-    (tmp_path / "token").write_text("wrong")
+    collector.token_file.write_text("wrong")
     collector.start()
     servers.publish({"co2": values(10)})
 

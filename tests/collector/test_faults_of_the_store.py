@@ -16,14 +16,13 @@ from contracts.dead_letters import Reason
 from contracts.measures import MEASURE_BY_NAME
 from contracts.stored import LIVE_BUCKET, ORG, RETENTION_S_BY_BUCKET
 from contracts.topics import MEASURE_TOPICS
-from local_stack.single import running_influxd
 from runtime import influx_store
 from runtime.confluent_log import ConfluentRecordSource
 from runtime.health import Health
 from runtime.influx_store import InfluxPointStore
 from runtime.kafka_log import KafkaPublisher
 from tests.collector.builders import a_value, guards
-from tests.collector.collector_process import Servers, wait_until
+from tests.collector.collector_process import wait_until
 from tests.collector.faulty_proxy import FAULTS, faulty_proxy, passed
 
 pytestmark = pytest.mark.integration
@@ -44,19 +43,9 @@ def chance():
 
 
 @pytest.fixture
-def influx(tmp_path):
-    """One of our own: one test stores a type that would stop every other collector."""
-    folder = tmp_path / "influxd"
-    folder.mkdir()
-    with running_influxd(folder) as server:
-        yield server
-
-
-@pytest.fixture
-def servers(kafka, influx):
-    servers = Servers(kafka, influx, kind=f"T{uuid.uuid4().hex}")
-    servers.create_topics()
-    return servers
+def influx(own_influx):
+    """One test stores a type that would stop every other collector."""
+    return own_influx
 
 
 @pytest.fixture

@@ -4,14 +4,12 @@ import itertools
 import os
 import random
 import time
-import uuid
 
 import pytest
 
 from contracts.measures import MEASURE_BY_NAME
-from local_stack.single import running_influxd, running_kafka
 from tests.collector.builders import a_body
-from tests.collector.collector_process import CollectorProcess, Servers, wait_until
+from tests.collector.collector_process import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -26,37 +24,21 @@ LIMIT_S = 300.0
 
 
 @pytest.fixture
-def kafka(tmp_path):
-    """One of our own: what others wrote would be read again in every life."""
-    folder = tmp_path / "kafka"
-    folder.mkdir()
-    with running_kafka(folder) as server:
-        yield server
+def kafka(own_kafka):
+    """What others wrote would be read again in every life."""
+    return own_kafka
 
 
 @pytest.fixture
-def influx(tmp_path):
-    folder = tmp_path / "influxd"
-    folder.mkdir()
-    with running_influxd(folder) as server:
-        yield server
+def influx(own_influx):
+    """It is killed, too."""
+    return own_influx
 
 
 @pytest.fixture
-def servers(kafka, influx):
-    servers = Servers(kafka, influx, kind=f"T{uuid.uuid4().hex}")
-    servers.create_topics()
-    return servers
-
-
-@pytest.fixture
-def collector(kafka, influx, tmp_path):
-    process = CollectorProcess(kafka=kafka, influx=influx, group_id=uuid.uuid4().hex, folder=tmp_path)
-    # As on a cluster: one that is back at once waits for nobody.
-    process.environment["COLLECTOR_MEMBER_ID"] = "one"
-    yield process
-    if process.is_running:
-        process.kill()
+def collector(a_collector):
+    """As on a cluster: one that is back at once waits for nobody."""
+    return a_collector(COLLECTOR_MEMBER_ID="one")
 
 
 def publish_values(servers, portion):
@@ -91,8 +73,7 @@ def test_kills_of_the_collector_and_the_store_lose_and_double_nothing(servers, c
         collector.kill()
 
     collector.start()
-    group_id = collector.environment["COLLECTOR_GROUP_ID"]
-    wait_until(lambda: servers.uncommitted(group_id, *MEASURES) == 0, limit_s=LIMIT_S)
+    wait_until(lambda: servers.uncommitted(collector.group_id, *MEASURES) == 0, limit_s=LIMIT_S)
     count = next(portions) * PORTION
     assert stored_counts(servers) == dict.fromkeys(MEASURES, count)
     assert servers.stored("lat") == count  # of each reading, by whichever value came first

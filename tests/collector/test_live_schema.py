@@ -1,4 +1,7 @@
-"""What the store already holds is compared at start, by the collector's own token, on a real InfluxDB."""
+"""What the store already holds is compared at start, by the collector's own token, on a real InfluxDB.
+
+Each test has one of its own: a type in conflict stops every collector of it.
+"""
 
 import time
 from contextlib import closing
@@ -11,22 +14,12 @@ from collector.live_schema import SchemaConflictError, count_series, require_sam
 from contracts.measures import MEASURE_BY_NAME
 from contracts.points import value_lines
 from contracts.stored import AIR_WINDOWS, LIVE_BUCKET, ORG
-from local_stack.single import running_influxd
 from runtime.influx_reader import InfluxReader
 from runtime.influx_store import InfluxPointStore
 from tests.collector.builders import a_value, guards
 from tests.collector.collector_process import LIMIT_S, CollectorProcess
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def own_influx(tmp_path):
-    """One of our own: a type in conflict stops every collector of it."""
-    folder = tmp_path / "influxd"
-    folder.mkdir()
-    with running_influxd(folder) as server:
-        yield server
 
 
 @pytest.fixture

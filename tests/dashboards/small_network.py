@@ -22,6 +22,7 @@ from contracts.topics import (
 
 HOUR_S, DAY_S = 3600, 86_400
 READING_EVERY_S = 300
+LATE_S = (61, 1_800, 7_200, 200_000)  # one of each class that the dashboard counts
 SIZE_S = {"5m": 300, "1h": HOUR_S, "1d": DAY_S}
 FORECAST_MEASURES = ("pm25", "pm10", "temperature", "humidity", "pressure")
 CHAMPIONS = ("20261120T0600Z-1a2b3c4d", "20261125T0600Z-5e6f7a8b")
@@ -161,8 +162,9 @@ def _streams(network, now_s):
                 flags=int(flag), starts_at_s=starts_at_s, ends_at_s=starts_at_s + HOUR_S, **sensor.labels,
             )  # fmt: skip
             yield READINGS_LATE, LateReading(
-                sensor_id=sensor.number, observed_at_s=starts_at_s + number, late_s=61 + number,
-                source_topic="readings-raw-v1", source_partition=0, source_offset=number,
+                sensor_id=sensor.number, observed_at_s=starts_at_s + number,
+                late_s=LATE_S[number % len(LATE_S)], source_topic="readings-raw-v1",
+                source_partition=0, source_offset=number,
             )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
+import yaml
 
 from collector.bootstrap.settings import BootstrapSettings
 from dashboards.air_alerts import INFLUX_UID
@@ -27,7 +27,7 @@ INFLUX_CLIENTS = ("setup", "collector", "predictor", "live-page", "command")
 
 
 def compose(name):
-    return YAML(typ="safe").load((DOCKER / name).read_text())
+    return yaml.safe_load((DOCKER / name).read_text())
 
 
 def environment_of(name):
@@ -119,7 +119,7 @@ def test_no_password_stands_in_compose():
 @pytest.mark.parametrize("path", ["grafana/datasources", "grafana-tls"])
 def test_the_alerts_ask_the_data_source_that_compose_provisions(path):
     (file,) = (DOCKER / path).glob("*.yaml")
-    sources = YAML(typ="safe").load(file.read_text())["datasources"]
+    sources = yaml.safe_load(file.read_text())["datasources"]
 
     assert INFLUX_UID in [each["uid"] for each in sources]
     assert any(

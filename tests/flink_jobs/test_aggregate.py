@@ -17,7 +17,8 @@ from contracts.topics import (
     THROUGHPUT_10S,
 )
 from flink_jobs.connectors import KafkaConnectors
-from flink_jobs.job import Job, build
+from flink_jobs.job import Job, job_text
+from flink_jobs.planning import statement_set
 from tests.flink_jobs.bounded import a_reading, line
 
 pytestmark = pytest.mark.flink
@@ -281,7 +282,7 @@ def test_a_clock_in_the_future_is_flagged_and_moves_nothing(outcome):
 def test_every_step_is_planned_once_and_only_appends(flink):
     from pyflink.table import ExplainDetail  # noqa: PLC0415 - needs Java to run
 
-    statements = build(flink(), KafkaConnectors("127.0.0.1:9", "plan"), job=Job.ALL)
+    statements = statement_set(flink(), job_text(KafkaConnectors("127.0.0.1:9", "plan"), job=Job.ALL))
     explained = statements.explain(ExplainDetail.CHANGELOG_MODE)
     physical, execution = (
         explained.split(f"== Optimized {kind} Plan ==")[1] for kind in ("Physical", "Execution")

@@ -10,7 +10,8 @@ from contracts.flags import Flag
 from contracts.measures import HOUSEKEEPING, MEASURES
 from contracts.topics import DEAD_LETTERS, MEASURE_TOPICS
 from flink_jobs.connectors import KafkaConnectors
-from flink_jobs.job import Job, build
+from flink_jobs.job import Job, job_text
+from flink_jobs.planning import statement_set
 from tests.flink_jobs.bounded import OBSERVED_AT_S, Outcome, a_reading, line
 
 pytestmark = pytest.mark.flink
@@ -197,7 +198,7 @@ def test_the_plan_remembers_ids_for_two_hours_and_only_appends(flink):
     from pyflink.table import ExplainDetail  # noqa: PLC0415 - needs Java to run
 
     te = flink()
-    statements = build(te, KafkaConnectors("127.0.0.1:9", "plan"), job=Job.SPLIT)
+    statements = statement_set(te, job_text(KafkaConnectors("127.0.0.1:9", "plan"), job=Job.SPLIT))
     explained = statements.explain(ExplainDetail.CHANGELOG_MODE)
     physical = explained.split("== Optimized Physical Plan ==")[1].split("== Optimized Execution Plan ==")[0]
     modes = re.findall(r"changelogMode=\[([^\]]*)\]", physical)

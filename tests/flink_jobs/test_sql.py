@@ -72,7 +72,7 @@ def test_a_sink_takes_messages_as_large_as_its_topic_does():
 
 
 def test_sinks_never_share_a_transactional_prefix():
-    prefixes = [prefix for table in SINKS for prefix in re.findall(r"id-prefix' = '([^']+)'", table)]
+    prefixes = [prefix for table in SINKS for prefix in re.findall(r"id-prefix' = '([^']+)'", table.sql)]
 
     assert len(prefixes) == len(set(prefixes)) == len(SINKS) - 1  # one of split's tables is a source
 
@@ -113,6 +113,6 @@ def test_no_condition_is_negated_where_null_or_nan_would_be_lost():
 
 def test_only_the_connectors_differ_between_kafka_and_folders(tmp_path):
     def own_part(connectors):
-        return readings.tables(connectors, TIMING)[0].split("event_time")[0]
+        return readings.tables(connectors, TIMING)[0].sql.split("event_time")[0]
 
     assert own_part(KAFKA) == own_part(FolderConnectors(tmp_path))

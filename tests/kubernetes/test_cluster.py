@@ -290,6 +290,17 @@ def test_deploy_status_tells_of_each_part(api, installed, deploy_tools):
     assert parts["KafkaUser", "all"]["state"] == "6 of 6 ready"
 
 
+def test_the_doctor_looks_at_the_cluster_and_at_each_part(api, installed, deploy_tools):
+    ended = CliRunner().invoke(app, ["doctor", "--kubernetes", "--json"])
+    verdicts = {each["what"]: each["verdict"] for each in json.loads(ended.stdout)["findings"]}
+
+    well = ("kubectl", "helm", "versions", "nodes", "parts", "topics", "volumes", "tokens", "certificates")
+    assert {verdicts[what] for what in well} == {"well"}
+    assert verdicts["last poll"] == "ill"  # the schedule of this test is once a year
+    assert verdicts["checkpoint of luftstrom-all"] == "unasked"  # no container runs on these nodes
+    assert ended.exit_code == 1
+
+
 def test_grafana_gets_its_token_and_no_other(api, installed):
     secret = api.ask("GET", "/api/v1/namespaces/monitoring/secrets/luftstrom-grafana-token")
 

@@ -4,21 +4,17 @@ import json
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from collector.bootstrap import TokenFolder
-from contracts.dead_letters import Reason, dead_letter
 from contracts.errors import UnavailableError
-from contracts.topics import DEAD_LETTERS
 from local_stack import stack
-from local_stack.settings import Settings
-from local_stack.supervision import leftovers
 from luftstrom import commands, history
-from luftstrom.__main__ import app, main
+from luftstrom.__main__ import app
 from luftstrom.reconciliation import Door, Reconciliation
-from luftstrom.reinjecting import Report
-from runtime.memory_log import MemoryLog, MemoryLogReader
 from scraper.backfill.running import Outcome
+from tests.luftstrom.invoking import invoked
+
+pytestmark = pytest.mark.usefixtures("settings")
 
 ABOUT_BY_COMMAND = {
     "up": ("Start the whole system", "--recording", "SCRAPER_CONTACT"),
@@ -45,7 +41,7 @@ ABOUT_BY_COMMAND = {
         "--as",
         "Exit code 1",
     ),
-    "doctor": ("what to do next", "--json", "Exit code 1"),
+    "doctor": ("what to do next", "--json", "--kubernetes", "Exit code 1"),
     "export": ("whole days of readings as Parquet", "--day", "--from", "--to", "--into", "--overwrite"),
     "stations": ("Show who sends", "--near", "--km", "--country", "--city", "geojson"),
     "replay": ("through a job again", "--from", "--version", "Ctrl-C"),
@@ -57,53 +53,6 @@ ABOUT_BY_TOKEN_COMMAND = {
     "list": ("scope and its file", "--json"),
     "rotate": ("end the older ones", "NAME", "loses nothing"),
 }
-ABOUT_BY_LETTER_COMMAND = {
-    "list": (
-        "what was set aside",
-        "--reason",
-        "--since",
-        "--until",
-        "--source",
-        "--sensor",
-        "--limit",
-        "--json",
-    ),
-    "show": ("all of one letter", "--raw"),
-    "reinject": ("through its door again", "--dry-run", "--yes", "luftstrom replay"),
-}
-
-
-@pytest.fixture(autouse=True)
-def settings(tmp_path, monkeypatch):
-    """A data folder of no stack, and a machine on which nothing is installed or started."""
-    monkeypatch.setenv("LOCAL_STACK_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("LUFTSTROM_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("SCRAPER_CONTACT", raising=False)
-    monkeypatch.setattr(stack, "install", not_to_be_called)
-    return Settings()
-
-
-def not_to_be_called(*_given):
-    pytest.fail("something was installed or started")
-
-
-@pytest.fixture
-def refused(monkeypatch, capsys, settings):
-    """What `luftstrom …` says on standard error when it refuses; nothing is left behind by it."""
-
-    def said_by(*arguments):
-        monkeypatch.setattr("sys.argv", ["luftstrom", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert ended.value.code == 2
-        assert leftovers(settings) == []
-        return capsys.readouterr().err
-
-    return said_by
-
-
-def invoked(*arguments):
-    return CliRunner().invoke(app, list(arguments), env={"COLUMNS": "300"})
 
 
 def test_the_menu_names_every_command():
@@ -120,15 +69,6 @@ def test_every_command_has_help_that_says_what_it_does(command):
 
     assert result.exit_code == 0
     for text in ABOUT_BY_COMMAND[command]:
-        assert text in result.output
-
-
-@pytest.mark.parametrize("command", ABOUT_BY_LETTER_COMMAND)
-def test_every_command_of_dead_letters_has_help_that_says_what_it_does(command):
-    result = invoked("dead-letters", command, "--help")
-
-    assert result.exit_code == 0
-    for text in ABOUT_BY_LETTER_COMMAND[command]:
         assert text in result.output
 
 
@@ -261,93 +201,6 @@ def test_an_error_is_one_message_without_a_traceback(refused, monkeypatch):
     assert refused("down") == "error: the [store] is away\n"
 
 
-def test_a_limit_of_no_dead_letters_is_refused():
-    result = invoked("dead-letters", "list", "--limit", "0")
-
-    assert result.exit_code == 2
-    assert "--limit" in result.output
-
-
-@pytest.fixture
-def letters(monkeypatch):
-    """A stack whose log holds two letters."""
-    log = MemoryLog()
-    for letter in (dead_letter(Reason.NOT_JSON, b"{\xff"), dead_letter(Reason.NOT_A_NUMBER, b"abc")):
-        log.append(DEAD_LETTERS.name, DEAD_LETTERS.encode(letter), key=None, timestamp_ms=1_767_225_600_000)
-    monkeypatch.setattr(stack, "is_running", lambda _settings: True)
-    monkeypatch.setattr(commands, "KafkaLogReader", lambda _address, **_security: MemoryLogReader(log))
-
-
-def test_dead_letters_of_one_reason_are_chosen(letters):
-    read = json.loads(invoked("dead-letters", "list", "--reason", "not_a_number", "--json").output)
-
-    assert [letter["original"] for letter in read["newest"]] == ["abc"]
-    assert read["count_by_reason"] == {"not_a_number": 1}
-
-
-def test_dead_letters_are_chosen_by_their_age(letters):
-    counts = [
-        json.loads(invoked("dead-letters", "list", option, "2026-01-01T00:00:01", "--json").output)
-        for option in ("--since", "--until")
-    ]
-
-    assert [sum(each["count_by_reason"].values()) for each in counts] == [0, 2]
-
-
-def test_dead_letters_are_listed_for_people(letters):
-    shown = invoked("dead-letters", "list").output
-
-    assert shown.startswith("not_json 1, not_a_number 1\n")
-    assert "0:1" in shown
-
-
-def test_the_bytes_of_a_letter_are_written_as_they_are(letters):
-    assert invoked("dead-letters", "show", "0:0", "--raw").stdout_bytes == b"{\xff"
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (("--reason", "nonsense"), "not_a_number"),
-        (("--source", "nonsense"), "readings-raw-v1"),
-        (("--since", "yesterday"), "2h, 3d"),
-    ],
-)
-def test_a_choice_that_can_mean_nothing_is_refused(refused, options, said):
-    assert said in refused("dead-letters", "list", *options)
-
-
-@pytest.mark.parametrize("arguments", [(), ("0:1", "--reason", "not_json")])
-def test_letters_to_reinject_are_named_or_chosen(arguments):
-    result = invoked("dead-letters", "reinject", *arguments)
-
-    assert result.exit_code == 2
-    assert "name letters, or choose them" in result.output
-
-
-@pytest.mark.parametrize(
-    ("options", "answer", "is_dry_by_run"),
-    [
-        (("--dry-run",), "", [True]),
-        (("--dry-run", "--yes"), "", [True]),
-        ((), "n\n", [True]),
-        ((), "y\n", [True, False]),
-        (("--yes",), "", [False]),
-    ],
-)
-def test_letters_are_reinjected_only_where_somebody_says_so(monkeypatch, options, answer, is_dry_by_run):
-    runs = []
-
-    def reinject(_wanted, *, is_dry_run):
-        runs.append(is_dry_run)
-        return Report()
-
-    monkeypatch.setattr(commands, "reinject_letters", reinject)
-    CliRunner().invoke(app, ["dead-letters", "reinject", "0:1", *options], input=answer)
-
-    assert runs == is_dry_by_run
-
-
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -396,27 +249,3 @@ def test_reconcile_tells_programs_by_its_exit_code(monkeypatch, stored, exit_cod
 
     assert result.exit_code == exit_code
     assert json.loads(result.output)["closes"] is (exit_code == 0)
-
-
-def test_a_place_is_looked_up_without_a_stack():
-    result = invoked("places", "lookup", "57.13", "-2.086")
-
-    assert result.exit_code == 0
-    assert result.output == "Aberdeen, Scotland, United Kingdom (GB)  geohash gfnt081\n"
-
-
-def test_a_place_for_programs_has_all_that_is_known_of_it():
-    assert json.loads(invoked("places", "lookup", "-33.9", "151.2", "--json").output) == {
-        "country": "AU", "country_name": "Australia", "admin_area": "New South Wales", "city": "Alexandria",
-        "geohash": "r3gx0ss", "origin": "gazetteer",
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize("position", [("91", "0"), ("0", "181"), ("here", "there")])
-def test_a_position_that_is_none_is_refused(position):
-    assert invoked("places", "lookup", *position).exit_code == 2
-
-
-@pytest.mark.parametrize("command", ["warm", "stats", "purge"])
-def test_kept_places_are_those_of_a_running_stack(refused, command):
-    assert "luftstrom up" in refused("places", command)

@@ -1,10 +1,16 @@
 """The arithmetic that proves that nothing is lost and nothing doubled."""
 
+from contextlib import nullcontext
+
+import fakeredis
 import pytest
 
 from contracts.dead_letters import Reason, dead_letter
-from luftstrom.ledger import is_set_aside
+from contracts.errors import UnavailableError
+from contracts.stored import DAY_S
+from luftstrom.ledger import Ledger, is_set_aside
 from luftstrom.reconciliation import Door, Reconciliation
+from scraper.memory import SINCE_KEY
 
 DOOR = Door(fetched=10, published=7, repeated=2, refused=1, values_published=20, values_ignored=3)
 
@@ -76,3 +82,14 @@ def test_a_value_of_a_measure_that_is_known_now_is_on_the_way_to_a_replay(origin
     letter = dead_letter(Reason.UNKNOWN_MEASURE, original, source=("readings-raw-v1", 0, 1))
 
     assert is_set_aside(letter) is is_counted
+
+
+@pytest.mark.parametrize(("age_days", "is_judged"), [(None, True), (29, True), (31, False)])
+def test_what_the_store_no_longer_keeps_is_not_judged(age_days, is_judged):
+    client, now_s = fakeredis.FakeRedis(), 2e9
+    if age_days is not None:
+        client.set(SINCE_KEY, int(now_s - age_days * DAY_S))
+    ledger = Ledger("nobody:1", client, influx=None)
+
+    with nullcontext() if is_judged else pytest.raises(UnavailableError, match="reconcile --window 1d"):
+        ledger.require_whole_store(now_s=now_s)

@@ -3,22 +3,16 @@
 import json
 import uuid
 
-import fakeredis
 import pytest
 
 from contracts.dead_letters import Reason, dead_letter
-from contracts.topics import DEAD_LETTERS, READINGS_ARCHIVE, TOPICS
-from local_stack.provisioning import create_topics
+from contracts.topics import DEAD_LETTERS, READINGS_ARCHIVE
 from luftstrom import reinjecting
 from luftstrom.ledger import Ledger, is_set_aside
 from luftstrom.letters import Choice, read_letters
 from luftstrom.reconciliation import Reconciliation
 from luftstrom.reinjecting import reinjected
 from runtime.clock import SettableClock
-from runtime.kafka_log import KafkaPublisher
-from runtime.kafka_reader import KafkaLogReader
-from runtime.memory_log import MemoryLog, MemoryLogReader, MemoryPublisher
-from runtime.redis_client import connect_redis
 from scraper.backfill import ArchiveDoor
 from scraper.backfill.json_lines import records_of
 from scraper.memory import Memory
@@ -74,20 +68,9 @@ class House:
         return sum(parsed_record(body, latest_s=OBSERVED_AT_S).values for body in bodies)
 
 
-@pytest.fixture(params=["twin", pytest.param("real", marks=pytest.mark.integration)])
-def house(request):
-    if request.param == "twin":
-        log = MemoryLog()
-        yield House(fakeredis.FakeRedis(), MemoryLogReader(log), MemoryPublisher(log))
-        return
-    bootstrap_servers = request.getfixturevalue("kafka").bootstrap_servers
-    create_topics(bootstrap_servers, TOPICS, lambda _line: None)
-    client = connect_redis(request.getfixturevalue("valkey").url)
-    client.flushall()
-    publisher = KafkaPublisher(bootstrap_servers, client_id="test")
-    yield House(client, KafkaLogReader(bootstrap_servers), publisher)
-    publisher.close()
-    client.close()
+@pytest.fixture
+def house(redis_and_log):
+    return House(*redis_and_log)
 
 
 def a_line(house, number, **changes):

@@ -174,4 +174,4 @@ def test_what_is_too_long_follows_from_the_checkpoints(monkeypatch, checkpoint_i
     monkeypatch.setattr(commands, "open_transactions", lambda _servers, **given: asked.update(given) or [])
 
     assert invoked("list").exit_code == 0
-    assert asked == {"hanging_after_s": after_s}
+    assert asked["hanging_after_s"] == after_s

@@ -104,6 +104,17 @@ def test_published_readings_count_once_and_without_housekeeping(log):
     assert dict(values) == {3600: 2, 7200: 2}
 
 
+def test_two_readings_of_a_sensor_in_one_second_count_as_the_store_has_them(log):
+    for number, sensor_id in ((1, 1), (2, 1), (3, 2)):
+        body = a_raw_reading(number, ("P1", "P2"))
+        log.append(READINGS_RAW.name, body, key=b"%d" % sensor_id, timestamp_ms=3_600_000)
+
+    readings, values = published_by_window(MemoryLogReader(log).records(READINGS_RAW.name), SPAN)
+
+    assert dict(readings) == {3600: 2}
+    assert dict(values) == {3600: 4}
+
+
 def test_a_replayed_value_counts_once_and_is_written_where_the_group_is_behind_it(log):
     for sensor_id, at_s in ((1, 3600), (2, 3600), (1, 3600), (1, 7200)):
         log.append(PM10.name, b"{}", key=b"%d" % sensor_id, timestamp_ms=at_s * 1000)

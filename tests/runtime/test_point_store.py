@@ -16,7 +16,7 @@ from contracts.measures import MEASURE_BY_NAME
 from contracts.points import value_lines
 from contracts.stored import LIVE_BUCKET, LIVE_RETENTION_S, ORG
 from runtime.influx_reader import InfluxReader
-from runtime.influx_store import InfluxPointStore
+from runtime.influx_store import InfluxPointStore, gzip_level
 from runtime.memory_store import MemoryPointStore
 from runtime.store_interface import WriteRefusedError
 
@@ -124,6 +124,20 @@ def test_no_answer_is_unavailable(points):
 
     with pytest.raises(UnavailableError):
         store.write(["m a=1.0 1"])
+
+
+@pytest.mark.parametrize(
+    ("url", "level"),
+    [
+        ("http://127.0.0.1:8086", 0),
+        ("http://localhost:8086", 0),
+        ("https://[::1]:8086", 0),
+        ("http://influxdb:8086", 1),
+        ("https://127.0.0.1.example.org", 1),
+    ],
+)
+def test_only_what_leaves_the_machine_is_compressed(url, level):
+    assert gzip_level(url) == level
 
 
 @pytest.mark.integration

@@ -5,6 +5,7 @@ import threading
 import time
 from contextlib import contextmanager
 
+import fakeredis
 import pytest
 import requests
 
@@ -15,6 +16,18 @@ from tests.scraper.processes import LIMIT_S, RawTopic, Tee, playing
 
 FIRST_WINDOW_S = 300
 DAY_S = 86_400
+
+
+@pytest.fixture(params=["twin", pytest.param("real", marks=pytest.mark.integration)])
+def client(request):
+    """An empty Redis: the twin, then a real one."""
+    if request.param == "twin":
+        yield fakeredis.FakeRedis()
+        return
+    real = connect_redis(request.getfixturevalue("valkey").url)
+    real.flushall()
+    yield real
+    real.close()
 
 
 @pytest.fixture(scope="module")

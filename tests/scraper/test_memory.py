@@ -1,26 +1,25 @@
 """What is remembered, on the twin and on a real Valkey."""
 
-import fakeredis
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.errors import UnavailableError
 from runtime.redis_client import connect_redis
-from scraper.memory import PUBLISHED_KEY, REMEMBERED_S, Memory, PublishedIds, added, refusal_id, totals_key
+from scraper.memory import (
+    PUBLISHED_KEY,
+    REMEMBERED_S,
+    SINCE_KEY,
+    Memory,
+    PublishedIds,
+    added,
+    refusal_id,
+    totals_key,
+)
 
 NOW_S = 1_767_225_600
-
-
-@pytest.fixture(params=["twin", pytest.param("real", marks=pytest.mark.integration)])
-def client(request):
-    if request.param == "twin":
-        yield fakeredis.FakeRedis()
-        return
-    real = connect_redis(request.getfixturevalue("valkey").url)
-    real.flushall()
-    yield real
-    real.close()
 
 
 @pytest.fixture
@@ -124,6 +123,15 @@ def test_a_back_fill_remembers_its_position_with_its_totals(memory, client):
     assert memory.position("a-file") == 5010
     assert memory.position("another") == 0
     assert totals(client, "archive") == {"fetched": "5010"}
+
+
+def test_the_first_to_count_says_since_when(memory, client):
+    memory.remember(PublishedIds(), {"fetched": 1}, mark="first", after="")
+    since = client.get(SINCE_KEY)
+    memory.advance("a-file", 1, {"fetched": 1})
+
+    assert abs(int(since) - time.time()) < 60
+    assert client.get(SINCE_KEY) == since
 
 
 def test_totals_add_up():

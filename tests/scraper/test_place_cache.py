@@ -1,6 +1,5 @@
 """Places are kept in Redis, on the twin and on a real Valkey; without it they are looked up."""
 
-import fakeredis
 import msgspec
 import pytest
 
@@ -16,17 +15,6 @@ A_PLACE = DetailedPlace(
     country="GB", country_name="United Kingdom", admin_area="Scotland", city="Cached-on-Sea",
     geohash="gfnt081", origin=PlaceOrigin.GAZETTEER,
 )  # fmt: skip
-
-
-@pytest.fixture(params=["twin", pytest.param("real", marks=pytest.mark.integration)])
-def client(request):
-    if request.param == "twin":
-        yield fakeredis.FakeRedis()
-        return
-    real = connect_redis(request.getfixturevalue("valkey").url)
-    real.flushall()
-    yield real
-    real.close()
 
 
 @pytest.fixture

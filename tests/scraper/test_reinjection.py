@@ -7,14 +7,10 @@ import fakeredis
 import pytest
 
 from contracts.errors import UnavailableError
-from contracts.topics import DEAD_LETTERS, DOORS, READINGS_ARCHIVE, READINGS_RAW, TOPICS
-from local_stack.provisioning import create_topics
+from contracts.topics import DEAD_LETTERS, DOORS, READINGS_ARCHIVE, READINGS_RAW
 from luftstrom.reconciliation import Door
 from runtime.clock import SettableClock
-from runtime.kafka_log import KafkaPublisher
-from runtime.kafka_reader import KafkaLogReader
 from runtime.memory_log import MemoryLog, MemoryLogReader, MemoryPublisher
-from runtime.redis_client import connect_redis
 from scraper.backfill.door import FUTURE_S_MAX
 from scraper.memory import REMEMBERED_S, totals_key
 from scraper.parsing import parsed_record
@@ -79,20 +75,9 @@ class House:
         return Door.from_totals(self.client.hgetall(totals_key(door)))
 
 
-@pytest.fixture(params=["twin", pytest.param("real", marks=pytest.mark.integration)])
-def house(request):
-    if request.param == "twin":
-        log = MemoryLog()
-        yield House(fakeredis.FakeRedis(), MemoryLogReader(log), MemoryPublisher(log))
-        return
-    bootstrap_servers = request.getfixturevalue("kafka").bootstrap_servers
-    create_topics(bootstrap_servers, TOPICS, lambda _line: None)
-    client = connect_redis(request.getfixturevalue("valkey").url)
-    client.flushall()
-    publisher = KafkaPublisher(bootstrap_servers, client_id="test")
-    yield House(client, KafkaLogReader(bootstrap_servers), publisher)
-    publisher.close()
-    client.close()
+@pytest.fixture
+def house(redis_and_log):
+    return House(*redis_and_log)
 
 
 def test_a_record_that_can_be_read_now_is_published_as_in_a_poll(house):

@@ -11,7 +11,6 @@ from contracts.sensors import Sensor, SensorChange
 from contracts.topics import READINGS_RAW, SENSORS
 from runtime.clock import SettableClock
 from runtime.memory_log import MemoryLog, MemoryPublisher
-from runtime.redis_client import connect_redis
 from scraper.memory import SENSORS_KEY, Memory
 from scraper.metrics import Metrics
 from scraper.places import Places
@@ -254,17 +253,6 @@ def test_changes_are_counted(house):
 
     assert house.registry.get_sample_value("scraper_sensor_changes_total", {"change": "new"}) == 2
     assert house.registry.get_sample_value("scraper_sensors", {"state": "sending"}) == 2
-
-
-@pytest.fixture(params=["twin", pytest.param("real", marks=pytest.mark.integration)])
-def client(request):
-    if request.param == "twin":
-        yield fakeredis.FakeRedis()
-        return
-    real = connect_redis(request.getfixturevalue("valkey").url)
-    real.flushall()
-    yield real
-    real.close()
 
 
 def test_all_sensors_are_one_value(client):

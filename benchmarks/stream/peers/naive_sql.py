@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def main() -> None:
     """Run until killed."""
     settings = read_settings(Settings)
-    plan = process.Plan("naive", lambda te: _statements(te, settings))
-    raise SystemExit(process.run(plan, settings, stop_on_signals()))
+    work = process.Work("naive", lambda te, _: _statements(te, settings).execute())
+    raise SystemExit(process.run(work, settings, stop_on_signals()))
 
 
 def _statements(te: "TableEnvironment", settings: Settings) -> "StatementSet":

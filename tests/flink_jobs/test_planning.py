@@ -1,0 +1,64 @@
+"""Which plan is kept for which job, and what is said where it or the state does not fit."""
+
+from dataclasses import replace
+
+import pytest
+
+from contracts.errors import UnavailableError
+from flink_jobs.connectors import FolderConnectors, KafkaConnectors
+from flink_jobs.java_process import JavaError
+from flink_jobs.job import Job, job_text
+from flink_jobs.planning import plan_name
+from flink_jobs.process import reason_of
+from flink_jobs.sql.timing import Period, Timing
+
+KAFKA = KafkaConnectors("broker:9092", "luftstrom-v1-all")
+TRACE = (
+    "org.apache.flink.table.api.TableException: Failed to execute sql\n\tat a.b(C.java:1)\n"
+    "Caused by: java.lang.RuntimeException: outer\n\tat a.b(C.java:2)\nCaused by: {}\n\t... 4 more"
+)
+
+
+def name_of(connectors=KAFKA, *, job=Job.ALL, **options):
+    return plan_name(job_text(connectors, job=job, **options))
+
+
+def test_a_plan_serves_every_broker_prefix_and_start():
+    elsewhere = replace(KAFKA, bootstrap_servers="other:1", prefix="another", starts_at_s=1_557_619_200)
+
+    assert name_of() == name_of(elsewhere)
+
+
+def test_a_plan_serves_every_folder(tmp_path):
+    assert name_of(FolderConnectors(tmp_path / "a")) == name_of(FolderConnectors(tmp_path / "b"))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"job": Job.SPLIT},
+        {"guard": False},
+        {"letters": False},
+        {"timing": Timing(watermark_delay_min=16)},
+        {"timing": Timing(period=Period(1_557_619_200, 1_557_705_600))},
+        {"connectors": replace(KAFKA, exactly_once=False)},
+        {"connectors": replace(KAFKA, is_bounded=True)},
+        {"connectors": replace(KAFKA, history_topics=("readings-archive-v1",))},
+    ],
+)
+def test_what_changes_the_job_has_a_plan_of_its_own(other):
+    assert name_of(**other) != name_of()
+
+
+def test_what_java_threw_is_told_by_its_cause():
+    assert reason_of(JavaError(TRACE.format("java.io.IOException: gone"))) == "java.io.IOException: gone"
+    assert reason_of(JavaError("one line")) == "one line"
+    assert reason_of(UnavailableError("no broker")) == "no broker"
+
+
+def test_a_state_of_another_job_is_told_with_the_remedy():
+    cause = "java.lang.IllegalStateException: … Cannot map checkpoint/savepoint state for operator 51a0 to …"
+    reason = reason_of(JavaError(TRACE.format(cause)))
+
+    assert "luftstrom upgrade" in reason
+    assert cause in reason
