@@ -52,6 +52,8 @@ def main() -> int:
             _print(settings, stopping)
         else:
             _serve(settings, stopping, is_once=told.once)
+    except SettingsError as error:
+        exit_on_bad_settings(error)
     except UnavailableError as error:
         # While stopping this is no failure: the part that was waited for never came.
         log.error("app_predict_ended", error=str(error))  # noqa: TRY400 - the message says it all

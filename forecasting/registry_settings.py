@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from forecasting.folder_store import FolderStore
 from forecasting.registry import ModelRegistry
-from runtime.secret_file import secret_in
+from runtime.secret_file import secret_of
 from runtime.settings import RoomSettings, environment_name
 
 SCHEME = "s3://"
@@ -50,7 +50,7 @@ class RegistrySettings(RoomSettings):
 def opened_registry(settings: RegistrySettings, place: str | None = None) -> ModelRegistry:
     """The registry of the settings, or one at another place of the same kind of name.
 
-    Nothing is asked of a store yet.
+    Nothing is asked of a store yet. Raises SettingsError where the file of the secret key is not there.
     """
     where = place if place is not None else settings.registry
     if not where.startswith(SCHEME):
@@ -58,12 +58,15 @@ def opened_registry(settings: RegistrySettings, place: str | None = None) -> Mod
     from runtime.object_store import ObjectStore, ObjectStoreAccess  # noqa: PLC0415 - a folder needs no client
 
     bucket, _, prefix = where.removeprefix(SCHEME).strip("/").partition("/")
-    secret_file = settings.s3_secret_key_file
     access = ObjectStoreAccess(
         region=settings.s3_region,
         endpoint=settings.s3_endpoint,
         access_key_id=settings.s3_access_key_id,
-        secret_key=None if secret_file is None else lambda: secret_in(secret_file),
+        secret_key=_secret(settings) if settings.s3_secret_key_file is not None else None,
         ca_file=settings.s3_ca_file,
     )
     return ModelRegistry(ObjectStore(bucket, prefix, access))
+
+
+def _secret(settings: RegistrySettings) -> str:
+    return secret_of(settings, "s3_secret_key_file", "a file that holds the secret key of the S3 store")

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 from msgspec import to_builtins
 
-from contracts.errors import BadInputError, UnavailableError
+from contracts.errors import BadInputError
 from contracts.measures import MEASURE_BY_NAME, MEASURES
 from forecasting.folder_store import write_whole
 from model_training.hourly_rule import hours_of, measures_of
@@ -20,7 +20,7 @@ from model_training.tables import measures_in, read_data, write_hours
 from runtime.influx_reader import InfluxReader
 from runtime.kafka_reader import KafkaLogReader
 from runtime.log_interfaces import Progress
-from runtime.secret_file import secret_in
+from runtime.secret_file import secret_of
 from runtime.settings import SettingsError, environment_name
 
 FINGERPRINTS_FILE = "fingerprints.json"
@@ -82,17 +82,13 @@ def hours_in_files(paths: list[Path], *, tell: Callable[[str], None]) -> Hours:
 
 def hours_in_influx(settings: Settings, *, from_s: int, until_s: int) -> Hours:
     """Hours of every measure that the store has; raises SettingsError where a setting is missing."""
-    url, token_file = _needed(settings, "influx_url"), _needed(settings, "influx_token_file")
-    reader = InfluxReader(url=str(url), token=_token(Path(str(token_file))), ca_file=settings.influx_ca_file)
+    url, _ = (_needed(settings, field) for field in ("influx_url", "influx_token_file"))
+    token = secret_of(
+        settings, "influx_token_file", "a file that holds a token with read access to the bucket 'hourly'"
+    )
+    reader = InfluxReader(url=str(url), token=token, ca_file=settings.influx_ca_file)
     for measure in MEASURES:
         yield measure.name, influx_hours(reader, measure, from_s=from_s, until_s=until_s)
-
-
-def _token(path: Path) -> str:
-    try:
-        return secret_in(path)
-    except UnavailableError as error:
-        raise SettingsError(f"{environment_name(Settings, 'influx_token_file')}: {error}") from error
 
 
 def hours_in_kafka(

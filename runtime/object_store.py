@@ -1,8 +1,8 @@
 """Files in an S3-compatible store: Amazon's, MinIO, SeaweedFS, Ceph, Versity's gateway."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -31,15 +31,12 @@ NO_BUCKET, REFUSALS = "NoSuchBucket", ("401 Unauthorized", "403 Forbidden")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectStoreAccess:
-    """How the store is reached; without an endpoint it is Amazon's, without keys the machine's own role.
-
-    `secret_key` is asked for when the first call is made.
-    """
+    """How the store is reached; without an endpoint it is Amazon's, without keys the machine's own role."""
 
     region: str
     endpoint: str | None = None
     access_key_id: str | None = None
-    secret_key: Callable[[], str] | None = None
+    secret_key: str | None = field(default=None, repr=False)
     ca_file: Path | None = None
 
 
@@ -123,7 +120,7 @@ class ObjectStore:
         if access.endpoint is not None:
             config["endpoint"] = access.endpoint
         if access.access_key_id is not None and access.secret_key is not None:
-            config["access_key_id"], config["secret_access_key"] = access.access_key_id, access.secret_key()
+            config["access_key_id"], config["secret_access_key"] = access.access_key_id, access.secret_key
         client: ClientConfig = {"allow_http": True, "connect_timeout": CONNECT_TIMEOUT, "timeout": TIMEOUT}
         if access.ca_file is not None:
             client["root_certificate"] = access.ca_file.read_bytes()

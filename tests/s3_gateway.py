@@ -79,7 +79,7 @@ class S3Server:
         """How it is reached."""
         return ObjectStoreAccess(
             region=REGION, endpoint=self.endpoint, access_key_id=self.access_key_id,
-            secret_key=lambda: self.secret_key,
+            secret_key=self.secret_key,
         )  # fmt: skip
 
 

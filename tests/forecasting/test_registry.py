@@ -194,10 +194,13 @@ def test_the_settings_open_a_registry_at_s3_and_what_is_wrong_with_them_is_named
         opened_registry(away).champion("pm25")
 
 
-def test_a_store_that_is_named_wants_a_key_and_its_secret():
+def test_a_store_that_is_named_wants_a_key_and_its_secret(tmp_path):
     named = {"registry": "s3://models", "s3_endpoint": "http://store:9000"}
+    gone = {"s3_access_key_id": "someone", "s3_secret_key_file": tmp_path / "gone"}
 
     with pytest.raises(SettingsError, match="SOME_ROOM_S3_ACCESS_KEY_ID is not set"):
         read_settings(SomeRoomSettings, **named)
     with pytest.raises(SettingsError, match="SOME_ROOM_S3_SECRET_KEY_FILE is not set"):
         read_settings(SomeRoomSettings, **named, s3_access_key_id="someone")
+    with pytest.raises(SettingsError, match="SOME_ROOM_S3_SECRET_KEY_FILE=.*gone"):
+        opened_registry(read_settings(SomeRoomSettings, **named, **gone))
