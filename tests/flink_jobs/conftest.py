@@ -44,6 +44,8 @@ def flink(jars_and_archive, tmp_path_factory):
     folder = tmp_path_factory.mktemp("flink")
     flags = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-XX:SharedArchiveFile={archive}")
     with running_java(JavaOptions(jars, flags, folder / "logs", folder / "tmp")):
+        # PyFlink's Java ends itself where nobody has come to it within ten seconds; servers start slower.
+        table_environment(planner_configuration())
         yield lambda: table_environment(planner_configuration() | BOUNDED)
 
 
