@@ -18,6 +18,8 @@ from forecasting.transforms import restored
 
 CARD_FILE, NETWORK_FILE = "model.json", "model.tflite"
 
+CHUNK = 2048  # series
+
 Network = Callable[[tuple[Floats, ...]], Floats]
 
 
@@ -84,7 +86,28 @@ class ModelBundle:
         factors: Floats | None = None,
         allows_network: bool = True,
     ) -> Predictions:
-        """Forecast the rows `series` (n,) of the table from before its columns `columns` (n,)."""
+        """Forecast the rows `series` (n,) of the table from before its columns `columns` (n,).
+
+        Some at a time: what the network reads of ten thousand is far larger than what is said of them.
+        """
+        parts = [
+            self._predicted(
+                around, series[at : at + CHUNK], columns[at : at + CHUNK],
+                factors=factors, allows_network=allows_network,
+            )
+            for at in range(0, max(len(series), 1), CHUNK)
+        ]  # fmt: skip
+        return _joined(parts)
+
+    def _predicted(
+        self,
+        around: Surroundings,
+        series: Integers,
+        columns: Integers,
+        *,
+        factors: Floats | None,
+        allows_network: bool,
+    ) -> Predictions:
         card = self.card
         seen = windows(around, card.features, series, columns)
         read = features(card.features, card.network_anchor, seen)
@@ -104,6 +127,15 @@ class ModelBundle:
                 card.measure,
             )
         return Predictions(around.table.sensor_ids[series], methods, quantiles, read.observed)
+
+
+def _joined(parts: list[Predictions]) -> Predictions:
+    return Predictions(
+        np.concatenate([each.sensor_ids for each in parts]),
+        [method for each in parts for method in each.methods],
+        np.concatenate([each.quantiles for each in parts]),
+        np.concatenate([each.observed for each in parts]),
+    )
 
 
 def _methods(read: Features, ranges: TrainingRanges | None, *, uses_network: bool) -> list[Method | None]:

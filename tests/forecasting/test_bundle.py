@@ -5,8 +5,9 @@ import pytest
 
 from contracts.forecasts import HORIZON_H, QUANTILES, Method
 from contracts.measures import MEASURE_BY_NAME
+from forecasting.baselines import CHANGES_H, WEEK_H
 from forecasting.bundle import ModelBundle
-from forecasting.card import TrainingRanges
+from forecasting.card import BaselineCard, TrainingRanges, decoded_card, encoded_card
 from tests.forecasting.builders import a_card, a_daily_wave, a_table, an_anchored_network
 
 MEDIAN = QUANTILES.index(0.5)
@@ -38,6 +39,22 @@ def test_a_series_of_less_than_a_week_is_cold_and_takes_its_neighbours_hours():
     assert found.methods == [Method.RNN_COLD, *[Method.RNN] * 3]
     # Its neighbours know the wave of the day, of which it has seen one.
     assert np.abs(found.quantiles[0, :, MEDIAN] - found.quantiles[1, :, MEDIAN]).max() < 1.5
+
+
+def test_a_network_may_start_from_how_the_day_went():
+    # Of all changes the one of the last hour counts, once more for each hour to come.
+    goes_on = [[-(hour + 1.0)] + [0.0] * len(CHANGES_H) for hour in range(HORIZON_H)]
+    level = [[0.0] * len(QUANTILES)] * HORIZON_H
+    trend = BaselineCard("trend", [[1.0, 0.0, 0.0]] * HORIZON_H, level, tendency=goes_on)
+    rising = np.arange(WEEK_H, dtype=np.float32)[None] / 10
+
+    card = decoded_card(encoded_card(a_card(measure="temperature", anchor=trend)))
+    found = ModelBundle(card, an_anchored_network).predict(a_table(rising, measure="temperature"))
+
+    assert found.methods == [Method.RNN]
+    np.testing.assert_allclose(
+        found.quantiles[0, :, MEDIAN], rising[0, -1] + np.arange(1, HORIZON_H + 1) / 10, atol=1e-3
+    )
 
 
 def test_a_level_or_spread_outside_of_the_training_is_left_to_the_blend():
