@@ -174,11 +174,12 @@ class ConfluentRecordSource:
         _, end = self._consumer.get_watermark_offsets(wanted, timeout=LAG_TIMEOUT_S, cached=True)
         if end < 0:  # nothing was fetched yet
             _, end = self._consumer.get_watermark_offsets(wanted, timeout=LAG_TIMEOUT_S)
-        return (
-            max(0, end - self._position.get(partition, 0))
-            if partition in self._position
-            else self._uncommitted(partition, end)
-        )
+        if partition not in self._position:
+            return self._uncommitted(partition, end)
+        if end > self._position[partition]:
+            # That end counts records of open transactions, too, which nobody may read yet; this one does not.
+            _, end = self._consumer.get_watermark_offsets(wanted, timeout=LAG_TIMEOUT_S)
+        return max(0, end - self._position[partition])
 
     def _uncommitted(self, partition: Partition, end: int) -> int:
         [committed] = self._consumer.committed([TopicPartition(*partition)], LAG_TIMEOUT_S)

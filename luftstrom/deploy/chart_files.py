@@ -60,6 +60,8 @@ def users() -> dict[str, list[Acl]]:
     """Each user's rights, as Strimzi writes them."""
     flink = [
         *_room("flink_jobs"),
+        # At each start it looks for open transactions in what it writes, which is a right to read.
+        *_on_topics(_written("flink_jobs"), READ),
         _acl("group", FLINK_PREFIX, READ, DESCRIBE, pattern="prefix"),
         _acl("transactionalId", FLINK_PREFIX, WRITE, DESCRIBE, pattern="prefix"),
     ]
@@ -99,8 +101,11 @@ def copy_files(source: Path, target: Path, pattern: str) -> int:
 
 def _room(room: str, *, reads: bool = True) -> list[Acl]:
     read = [each.name for each in TOPICS if reads and room in each.readers]
-    written = [each.name for each in TOPICS if room in each.writers]
-    return [*_on_topics(read, READ, DESCRIBE), *_on_topics(written, WRITE, DESCRIBE)]
+    return [*_on_topics(read, READ, DESCRIBE), *_on_topics(_written(room), WRITE, DESCRIBE)]
+
+
+def _written(room: str) -> list[str]:
+    return [each.name for each in TOPICS if room in each.writers]
 
 
 def _operator() -> list[Acl]:

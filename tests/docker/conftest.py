@@ -1,24 +1,16 @@
-"""The tools, a base and the images of this run; removed at its end."""
-
-import shutil
+"""The tools, a base and the images of this checkout."""
 
 import pytest
 
-from tests.docker.builder import Builder, install_tools
+from tests.docker.builder import install_tools, shared_builder
 from tests.docker.container import Containers
 
 
 @pytest.fixture(scope="session")
-def builder(tmp_path_factory):
+def builder():
     install_tools()
-    folder = tmp_path_factory.mktemp("images")
-    builder = Builder(folder)
-    try:
-        builder.make_base()
+    with shared_builder() as builder:
         yield builder
-    finally:
-        builder.close()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -33,8 +25,7 @@ def image(builder):
 
     def named(service):
         if service not in names:
-            dockerfile = "flink.Dockerfile" if service == "flink-jobs" else "Dockerfile"
-            names[service] = builder.build(dockerfile, service)
+            names[service] = builder.build_service(service)
         return names[service]
 
     return named

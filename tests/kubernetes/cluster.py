@@ -1,4 +1,7 @@
-"""A real etcd, kube-apiserver, controller-manager and scheduler on free ports; its nodes are `fake_nodes`."""
+"""A real etcd, kube-apiserver, controller-manager and scheduler on free ports.
+
+Its nodes are `fake_nodes`, or real ones: `nodes`.
+"""
 
 import json
 import secrets
@@ -72,12 +75,15 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster(folder):
-    """A control plane without nodes."""
+def running_cluster(folder, *, address=None, accounts=None):
+    """A control plane without nodes.
+
+    With an `address` real nodes reach it there, each by a token of its own: `accounts` has their groups.
+    """
     binaries = install_control_plane()
     ports = dict(zip(("etcd", "peer", "api", "controllers", "scheduler"), free_ports(5), strict=True))
-    tokens = _credentials(folder)
-    url = f"https://{HOST}:{ports['api']}"
+    tokens = _credentials(folder, accounts or {})
+    url = f"https://{address or HOST}:{ports['api']}"
     session = requests.Session()
     session.trust_env = False  # a bundle or proxy of the environment is not of this cluster
     session.headers["Authorization"] = f"Bearer {tokens[ADMIN]}"
@@ -96,8 +102,8 @@ def running_cluster(folder):
     with ExitStack() as stack:
         for name, command, require in (
             ("etcd", _etcd(folder, ports), lambda: _require_etcd(ports["etcd"])),
-            ("kube-apiserver", _apiserver(folder, ports), require_api),
-            ("kube-controller-manager", _controllers(folder, ports), lambda: None),
+            ("kube-apiserver", _apiserver(folder, ports, address), require_api),
+            ("kube-controller-manager", _controllers(folder, ports, address), lambda: None),
             ("kube-scheduler", _scheduler(folder, ports), lambda: None),
         ):
             server = Server([str(binaries / name), *command], log=folder / f"{name}.log", require=require)
@@ -106,11 +112,11 @@ def running_cluster(folder):
         yield Cluster(url, session, folder / f"{ADMIN}.yaml", install_tools().kubectl)
 
 
-def _credentials(folder):
+def _credentials(folder, accounts):
     """A token for each, and the key of service accounts' tokens."""
-    tokens = {user: secrets.token_hex(16) for user in (ADMIN, CONTROLLERS, SCHEDULER)}
-    group = {ADMIN: "system:masters"}
-    lines = [f'{token},{user},{user},"{group.get(user, "")}"' for user, token in tokens.items()]
+    group_by_user = {ADMIN: "system:masters", CONTROLLERS: "", SCHEDULER: "", **accounts}
+    tokens = {user: secrets.token_hex(16) for user in group_by_user}
+    lines = [f'{token},{user},{user},"{group_by_user[user]}"' for user, token in tokens.items()]
     (folder / "tokens.csv").write_text("\n".join(lines) + "\n")
     command = [
         "openssl",
@@ -148,31 +154,39 @@ def _etcd(folder, ports):
     ]  # fmt: skip
 
 
-def _apiserver(folder, ports):
+def _apiserver(folder, ports, address):
+    # Without real nodes nobody would take the taint of a new one away again.
+    of_nodes = (
+        [f"--advertise-address={address}", "--endpoint-reconciler-type=lease", "--allow-privileged=true",
+         "--kubelet-preferred-address-types=InternalIP", "--enable-admission-plugins=NodeRestriction"]
+        if address
+        else ["--endpoint-reconciler-type=none", "--disable-admission-plugins=TaintNodesByCondition"]
+    )  # fmt: skip
     return [
         f"--etcd-servers=http://{HOST}:{ports['etcd']}",
-        f"--bind-address={HOST}", f"--secure-port={ports['api']}",
+        f"--bind-address={address or HOST}", f"--secure-port={ports['api']}",
         f"--cert-dir={folder / 'certificates'}", f"--token-auth-file={folder / 'tokens.csv'}",
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-account-key-file={folder / 'accounts.key'}",
         f"--service-account-signing-key-file={folder / 'accounts.key'}",
-        "--service-cluster-ip-range=10.96.0.0/16", "--authorization-mode=Node,RBAC",
-        "--endpoint-reconciler-type=none",
-        # Nobody would take the taint from our nodes again.
-        "--disable-admission-plugins=TaintNodesByCondition",
+        "--service-cluster-ip-range=10.96.0.0/16", "--authorization-mode=Node,RBAC", *of_nodes,
     ]  # fmt: skip
 
 
-def _controllers(folder, ports):
+def _controllers(folder, ports, address):
     kubeconfig = folder / f"{CONTROLLERS}.yaml"
+    # Nodes without a kubelet do not say that they live. Pods know the server by its own certificate.
+    of_nodes = (
+        [f"--root-ca-file={folder / 'certificates' / 'apiserver.crt'}"]
+        if address
+        else ["--controllers=*,-node-lifecycle-controller,-taint-eviction-controller"]
+    )
     return [
         f"--kubeconfig={kubeconfig}", f"--authentication-kubeconfig={kubeconfig}",
         f"--authorization-kubeconfig={kubeconfig}", "--leader-elect=false", f"--bind-address={HOST}",
         f"--secure-port={ports['controllers']}",
         f"--service-account-private-key-file={folder / 'accounts.key'}",
-        # Our nodes have no kubelet that would say that they live.
-        "--controllers=*,-node-lifecycle-controller,-taint-eviction-controller",
-        "--use-service-account-credentials",
+        "--use-service-account-credentials", *of_nodes,
     ]  # fmt: skip
 
 

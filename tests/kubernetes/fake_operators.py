@@ -9,7 +9,7 @@ import threading
 from contextlib import contextmanager
 
 from contracts.errors import UnavailableError
-from tests.kubernetes.rendering import flink_pod_spec
+from tests.kubernetes.rendering import flink_pod_spec, flink_pod_template
 
 PAUSE_S = 0.5
 STRIMZI, FLINK = "/apis/kafka.strimzi.io/v1", "/apis/flink.apache.org/v1beta1"
@@ -103,8 +103,8 @@ def _make_brokers(cluster, namespace, pool):
 
 def _make_managers(cluster, namespace, deployment):
     spec, name = deployment["spec"], deployment["metadata"]["name"]
-    labels = spec["podTemplate"]["metadata"]["labels"]
     for part in ("jobManager", "taskManager"):
+        labels = flink_pod_template(spec, part)["metadata"]["labels"]
         pod = flink_pod_spec(spec, part)
         _make_pod(cluster, namespace, f"{name}-{part.lower()}", labels, pod)
 

@@ -94,15 +94,23 @@ def pod_specs(documents):
                 yield f"{name}-{part}", kind, flink_pod_spec(spec, part)
 
 
+def flink_pod_template(spec, part):
+    """The template of a manager's pod: that of both, and its own over it."""
+    common, own = spec["podTemplate"], spec[part]["podTemplate"]
+    (container,), (own_container,) = common["spec"]["containers"], own["spec"]["containers"]
+    labels = {**common["metadata"]["labels"], **own.get("metadata", {}).get("labels", {})}
+    pod = {**common["spec"], **own["spec"], "containers": [{**container, **own_container}]}
+    return {**common, "metadata": {**common["metadata"], "labels": labels}, "spec": pod}
+
+
 def flink_pod_spec(spec, part):
-    """The pod of a manager as the operator makes it: the template of both, and its own over it."""
-    common, own = spec["podTemplate"]["spec"], spec[part]["podTemplate"]["spec"]
-    (container,), (own_container,) = common["containers"], own["containers"]
+    """The pod of a manager as the operator makes it."""
+    template = flink_pod_template(spec, part)["spec"]
+    (container,) = template["containers"]
     resource = spec[part]["resource"]
     memory = resource["memory"].replace("m", "Mi")
     made = {
         **container,
-        **own_container,
         "image": spec["image"],
         "imagePullPolicy": spec["imagePullPolicy"],
         "resources": {
@@ -110,4 +118,4 @@ def flink_pod_spec(spec, part):
             "limits": {"cpu": str(resource["cpu"]), "memory": memory},
         },
     }
-    return {**common, "serviceAccountName": spec["serviceAccount"], "containers": [made]}
+    return {**template, "serviceAccountName": spec["serviceAccount"], "containers": [made]}

@@ -17,6 +17,7 @@ from tests.kubernetes.rendering import (
     CONTACT,
     KUBERNETES_VERSIONS,
     PROFILES,
+    flink_pod_template,
     helm,
     of_kind,
     parsed,
@@ -253,12 +254,24 @@ def test_a_room_may_read_and_write_its_topics_and_no_other():
 
     assert may["scraper"] == {"Read": set(), "Write": written["scraper"]}
     assert may["flink"] == {
-        "Read": {t.name for t in TOPICS if "flink_jobs" in t.readers},
+        # What it writes, too: it looks for its own open transactions there.
+        "Read": {t.name for t in TOPICS if "flink_jobs" in t.readers} | written["flink_jobs"],
         "Write": written["flink_jobs"],
     }
     assert may["collector"] == {"Read": set(STORED_BY_TOPIC), "Write": written["collector"]}
     assert may["predictor"] == {"Read": set(), "Write": written["app_predict"]}
     assert may["keda"] == {"Read": set(), "Write": set()}
+
+
+def test_with_its_state_on_a_volume_a_task_manager_goes_where_the_job_manager_is():
+    spec = of_kind(rendered("small"), "FlinkDeployment")["luftstrom-all"]["spec"]
+    job, task = (flink_pod_template(spec, manager) for manager in ("jobManager", "taskManager"))
+    (term,) = task["spec"]["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+
+    assert term["labelSelector"]["matchLabels"].items() <= job["metadata"]["labels"].items()
+    assert term["labelSelector"]["matchLabels"].items() - task["metadata"]["labels"].items()
+    # The scheduler would wait for minutes where a JobManager had to be with the pods of a drained node.
+    assert set(job["spec"]["affinity"]["podAffinity"]) == {"preferredDuringSchedulingIgnoredDuringExecution"}
 
 
 def test_a_table_of_all_values_is_in_the_readme():

@@ -7,35 +7,21 @@ from contextlib import closing
 
 import kafka
 import pytest
-from kafka.admin import (
-    ACL,
-    ACLFilter,
-    ACLOperation,
-    ACLPermissionType,
-    ACLResourcePatternType,
-    KafkaAdminClient,
-    NewTopic,
-    ResourcePattern,
-    ResourcePatternFilter,
-    ResourceType,
-    ScramMechanism,
-    UserScramCredentialUpsertion,
-)
+from kafka.admin import KafkaAdminClient, NewTopic, ScramMechanism, UserScramCredentialUpsertion
 from kafka.errors import (
     GroupAuthorizationFailedError,
     KafkaError,
     TransactionalIdAuthorizationFailedError,
 )
 
-from contracts.errors import UnavailableError
 from contracts.points import STORED_BY_TOPIC
 from contracts.topics import DEAD_LETTERS, FORECASTS, MEASURE_TOPICS, READINGS_RAW, TOPICS
 from local_stack.install import install
 from local_stack.kafka import kafka_command, prepare_kafka, require_kafka
 from local_stack.ports import free_ports
 from local_stack.single import Server
-from local_stack.waiting import wait_until_ready
 from luftstrom.deploy.chart_files import COLLECTOR_GROUP, FLINK_PREFIX
+from tests.kubernetes.kafka_rights import give_rights
 from tests.kubernetes.rendering import of_kind, rendered
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.integration]
@@ -55,12 +41,6 @@ super.users=User:ANONYMOUS
 PASSWORD = uuid.uuid4().hex
 LIMIT_S = 30
 A_MEASURE = MEASURE_TOPICS["pm10"].name
-STRIMZI_NAMES = {
-    "topic": ResourceType.TOPIC,
-    "group": ResourceType.GROUP,
-    "transactionalId": ResourceType.TRANSACTIONAL_ID,
-}
-PATTERNS = {"literal": ACLResourcePatternType.LITERAL, "prefix": ACLResourcePatternType.PREFIXED}
 
 
 @pytest.fixture(scope="module")
@@ -94,30 +74,7 @@ def make_all(admin):
         [UserScramCredentialUpsertion(user, ScramMechanism.SCRAM_SHA_512, PASSWORD) for user in users]
     )
     admin.create_topics([NewTopic(topic.name, num_partitions=1, replication_factor=1) for topic in TOPICS])
-    wanted = [
-        acl for user, each in users.items() for rule in each["spec"]["authorization"]["acls"]
-        for acl in acls(user, rule)
-    ]  # fmt: skip
-    admin.create_acls(wanted)
-    # The controller has them at once; the broker that refuses hears of them a little later.
-    wait_until_ready(lambda: require_acls(admin, len(wanted)), is_running=lambda: True, limit_s=LIMIT_S)
-
-
-def require_acls(admin, count):
-    anything = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY)
-    found, _ = admin.describe_acls(ACLFilter(None, None, ACLOperation.ANY, ACLPermissionType.ANY, anything))
-    if len(found) < count:
-        raise UnavailableError(f"{len(found)} of {count} rights are known")
-
-
-def acls(user, rule):
-    resource = rule["resource"]
-    pattern = ResourcePattern(
-        STRIMZI_NAMES[resource["type"]], resource["name"], PATTERNS[resource["patternType"]]
-    )
-    for operation in rule["operations"]:
-        name = re.sub(r"(?<!^)(?=[A-Z])", "_", operation).upper()
-        yield ACL(f"User:{user}", "*", ACLOperation[name], ACLPermissionType.ALLOW, pattern)
+    give_rights(admin, users)
 
 
 def access(address, user, password=PASSWORD):
@@ -170,6 +127,12 @@ def test_flink_commits_transactions_of_its_name_and_of_no_other(address):
         mine.commit_transaction()
         with pytest.raises(TransactionalIdAuthorizationFailedError):
             other.init_transactions()
+
+
+def test_flink_finds_its_open_transactions_in_all_that_it_writes(address):
+    written = [kafka.TopicPartition(topic.name, 0) for topic in TOPICS if "flink_jobs" in topic.writers]
+    with closing(KafkaAdminClient(**access(address, "flink"))) as admin:
+        assert set(admin.describe_producers(written)) == set(written)
 
 
 @pytest.mark.parametrize(

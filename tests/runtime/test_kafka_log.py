@@ -289,6 +289,29 @@ def test_the_end_of_a_partition_is_known_where_it_comes_with_its_last_record(kaf
         source.close()
 
 
+@pytest.mark.integration
+@pytest.mark.parametrize("source_of", [KafkaRecordSource, ConfluentRecordSource])
+def test_what_an_open_transaction_wrote_is_no_lag_until_it_is_committed(kafka, source_of):
+    house = KafkaHouse(kafka.bootstrap_servers, source_of)
+    write_transactions(kafka, house.topic)
+    producer = kafka_python.KafkaProducer(
+        bootstrap_servers=kafka.bootstrap_servers, transactional_id=f"open-{house.topic}"
+    )
+    source = house.source()
+    try:
+        assert values(polled(source, 1)) == [b"kept"]
+        producer.init_transactions()
+        producer.begin_transaction()
+        producer.send(house.topic, value=b"open").get(LIMIT_S)
+        assert all(not source.poll(0.2, max_records=10) for _ in range(5))
+        assert source.lag() == 0
+        producer.commit_transaction()
+        assert values(polled(source, 1)) == [b"open"]
+    finally:
+        producer.close()
+        source.close()
+
+
 def write_transactions(kafka, topic):
     """One that is aborted, then one that is committed."""
     producer = kafka_python.KafkaProducer(
