@@ -18,6 +18,7 @@ MODULE = f"module luftstrom/telegraf\n\ngo 1.25\n\nrequire github.com/influxdata
 _INPUT = """
 [[inputs.kafka_consumer]]
   brokers = ["{brokers}"]
+  kafka_version = "3.6.0"  # its default speaks to Kafka as it was before 4.0, which does not answer
   topics = ["{topic}"]
   consumer_group = "telegraf-{topic}"
   offset = "oldest"
