@@ -31,7 +31,7 @@ def supervised(folder, *programs):
         supervisor.start(programs)
         for program in programs:
             supervisor.start_program(program.name)
-        wait_until(lambda: all(pid_of(supervisor, program.name) for program in programs))
+        wait_until(lambda: all(_has_begun(supervisor, program) for program in programs))
         yield settings, supervisor
     finally:
         down(settings)
@@ -39,6 +39,15 @@ def supervised(folder, *programs):
 
 def pid_of(supervisor, name):
     return supervisor.programs()[name]["pid"]
+
+
+def _has_begun(supervisor, program):
+    """Whether it is the program itself, no longer supervisord's fork of it, nor between the two."""
+    pid = pid_of(supervisor, program.name)
+    try:
+        return pid != 0 and psutil.Process(pid).cmdline() == program.command
+    except psutil.Error:  # one that ends at once
+        return False
 
 
 def processes_marked(folder):
