@@ -7,6 +7,7 @@ its own, and all read the same topics. Start-up is not in the figures; what is s
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from benchmarks.peer_python import QUIX_STREAMS, peer_python
@@ -59,7 +60,7 @@ def _contenders(brokers: str, values: int, folder: Path) -> Iterator[Contender]:
         yield Contender(
             f"collector, {client}",
             lambda _influx: python("-m", "collector"),
-            lambda influx, client=client: _settings(brokers, influx, client),  # type: ignore[misc]
+            partial(_settings, brokers, client),
         )
     yield Contender(
         "Telegraf", lambda i: [str(telegraf()), "--config", str(configuration(folder, brokers, i))]
@@ -73,7 +74,7 @@ def _contenders(brokers: str, values: int, folder: Path) -> Iterator[Contender]:
     yield Contender("the obvious: one write each", lambda i: python("-m", f"{PEERS}.obvious", *told(i)))
 
 
-def _settings(brokers: str, influx: InfluxServer, client: str) -> dict[str, str]:
+def _settings(brokers: str, client: str, influx: InfluxServer) -> dict[str, str]:
     return {
         "COLLECTOR_KAFKA_BOOTSTRAP_SERVERS": brokers,
         "COLLECTOR_KAFKA_CLIENT": client,

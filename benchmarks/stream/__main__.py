@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from benchmarks.peer_python import PYFLINK_WITH_BEAM, QUIX_STREAMS, peer_python
@@ -70,8 +71,8 @@ def ways(brokers: str, folder: Path, installed: Installed) -> dict[str, Callable
     """Ours with and without the guard, and the others, by their names; made when their turn comes."""
     return {
         **{
-            f"{job}{'' if guard else ' without guard'}": lambda job=job, guard=guard: ours(  # type: ignore[misc]
-                job, brokers, folder, installed, guard=guard
+            f"{job}{'' if guard else ' without guard'}": partial(
+                ours, job, brokers, folder, installed, guard=guard
             )
             for job in (Job.SPLIT, Job.ALL)
             for guard in (False, True)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from contracts.errors import UnavailableError
+from flink_jobs import planning
 from flink_jobs.connectors import FolderConnectors, KafkaConnectors
 from flink_jobs.java_process import JavaError
 from flink_jobs.job import Job, job_text
@@ -62,3 +63,26 @@ def test_a_state_of_another_job_is_told_with_the_remedy():
 
     assert "luftstrom upgrade" in reason
     assert cause in reason
+
+
+@pytest.fixture
+def split_text(tmp_path):
+    return job_text(FolderConnectors(tmp_path), job=Job.SPLIT)
+
+
+@pytest.mark.flink
+def test_what_is_kept_is_loaded_and_not_planned_again(flink, split_text, tmp_path, monkeypatch):
+    first = planning.planned(flink(), split_text, plans_dir=tmp_path).as_json_string()
+    monkeypatch.setattr(planning, "_inserts", lambda *_: pytest.fail("it was planned again"))
+
+    assert planning.planned(flink(), split_text, plans_dir=tmp_path).as_json_string() == first
+    assert [each.name for each in tmp_path.iterdir()] == [f"{plan_name(split_text)}.json"]
+
+
+@pytest.mark.flink
+def test_a_kept_plan_that_is_cut_short_is_made_again(flink, split_text, tmp_path):
+    kept = tmp_path / f"{plan_name(split_text)}.json"
+    kept.write_text("{")
+    plan = planning.planned(flink(), split_text, plans_dir=tmp_path)
+
+    assert kept.read_text() == plan.as_json_string()

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from luftstrom.__main__ import app
 from luftstrom.deploy.outcome import bring_up
 from luftstrom.deploy.plan import Deployment, namespaces, steps_down
-from luftstrom.deploy.platform import PROFILES, read_platform
+from luftstrom.deploy.platform import KUBERNETES, PROFILES, read_platform
 from luftstrom.deploy.running import run_steps
 from tests.kubernetes.fake_nodes import running_nodes
 from tests.kubernetes.fake_operators import SAVEPOINT, running_operators
@@ -88,8 +88,6 @@ def test_the_server_accepts_it_with_servers_of_others(api):
 
 
 def test_the_authority_and_the_checks_of_the_deployment_are_accepted(api):
-    from luftstrom.deploy.platform import KUBERNETES  # noqa: PLC0415
-
     for path in (KUBERNETES / "issuer.yaml", *(KUBERNETES / "checks").glob("*.yaml")):
         ended = applied(
             api, path.read_text(), namespace="cert-manager" if "issuer" in path.name else "luftstrom"
@@ -261,12 +259,10 @@ def of_everything(api):
 
 
 def test_deploy_brings_the_default_profile_up_and_says_where_it_is(api, installed):
-    assert any(line.endswith("helm test") for line in installed)
+    tested = next(number for number, line in enumerate(installed) if line.endswith("helm test"))
+
+    assert "done in" in installed[tested + 1]
     assert any("port-forward svc/prometheus-grafana" in line for line in installed)
-    assert (
-        "done in"
-        in installed[installed.index(next(line for line in installed if line.endswith("helm test"))) + 1]
-    )
 
 
 def test_three_nodes_of_3_cpu_and_6_gib_hold_the_default_profile_and_its_operators(api, installed):
