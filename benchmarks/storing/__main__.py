@@ -5,7 +5,6 @@ its own, and all read the same topics. Start-up is not in the figures; what is s
 """
 
 import sys
-import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -15,9 +14,9 @@ from benchmarks.processes import python
 from benchmarks.storing.load import FIELD_BY_TOPIC, fill
 from benchmarks.storing.measuring import Contender, cost_of
 from benchmarks.storing.telegraf import configuration, telegraf
-from benchmarks.stream.load import create_topics
+from benchmarks.stream.load import broker_with_topics
 from contracts.errors import UnavailableError
-from local_stack.single import InfluxServer, running_kafka
+from local_stack.single import InfluxServer
 
 VALUES = 300_000
 PEERS = "benchmarks.storing.peers"
@@ -25,28 +24,24 @@ PEERS = "benchmarks.storing.peers"
 
 def main(values: int, wanted: list[str]) -> None:
     """Fill a broker once, let each store it, print a table."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "kafka").mkdir()
-        with running_kafka(folder / "kafka") as broker:
-            create_topics(broker.bootstrap_servers)
-            fill(broker.bootstrap_servers, values)
-            print(f"{values:,} values of {len(FIELD_BY_TOPIC)} measures; CPU in µs a value")
-            print(f"{'':<36}{'values/s':>10}{'CPU':>7}{'InfluxDB':>10}{'MiB':>6}  stored")
-            for number, contender in enumerate(_contenders(broker.bootstrap_servers, values, folder)):
-                if wanted and contender.name not in wanted:
-                    continue
-                try:
-                    cost = cost_of(contender, values, folder / f"influxd-{number}")
-                except (UnavailableError, RuntimeError) as error:
-                    print(f"{contender.name:<36}{error}", flush=True)
-                    continue
-                stored = f"{cost.stored:,}" if cost.is_whole else "(not waited for)"
-                print(
-                    f"{contender.name:<36}{cost.values_s:>10,.0f}{cost.cpu_us:>7.1f}{cost.influx_cpu_us:>10.1f}"
-                    f"{cost.peak_mib:>6.0f}  {stored}",
-                    flush=True,
-                )
+    with broker_with_topics() as (folder, brokers):
+        fill(brokers, values)
+        print(f"{values:,} values of {len(FIELD_BY_TOPIC)} measures; CPU in µs a value")
+        print(f"{'':<36}{'values/s':>10}{'CPU':>7}{'InfluxDB':>10}{'MiB':>6}  stored")
+        for number, contender in enumerate(_contenders(brokers, values, folder)):
+            if wanted and contender.name not in wanted:
+                continue
+            try:
+                cost = cost_of(contender, values, folder / f"influxd-{number}")
+            except (UnavailableError, RuntimeError) as error:
+                print(f"{contender.name:<36}{error}", flush=True)
+                continue
+            stored = f"{cost.stored:,}" if cost.is_whole else "(not waited for)"
+            print(
+                f"{contender.name:<36}{cost.values_s:>10,.0f}{cost.cpu_us:>7.1f}{cost.influx_cpu_us:>10.1f}"
+                f"{cost.peak_mib:>6.0f}  {stored}",
+                flush=True,
+            )
 
 
 def _contenders(brokers: str, values: int, folder: Path) -> Iterator[Contender]:

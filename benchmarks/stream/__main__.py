@@ -7,7 +7,6 @@ between the first 40 % of what a way reads in 150 s and the last, so that no sta
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,14 +14,13 @@ from pathlib import Path
 from benchmarks.peer_python import PYFLINK_WITH_BEAM, QUIX_STREAMS, peer_python
 from benchmarks.processes import python
 from benchmarks.stream.floor import floor_us
-from benchmarks.stream.load import create_topics, fill
+from benchmarks.stream.load import broker_with_topics, fill
 from benchmarks.stream.measuring import Contender, cost_of
 from flink_jobs.class_path import CONNECTOR_JAR_GLOB
 from flink_jobs.job import Job
 from local_stack.install import Installed, install
 from local_stack.install.java import java_home
 from local_stack.ports import free_ports
-from local_stack.single import running_kafka
 
 READINGS = 1_000_000
 FLOOR_READINGS = 100_000
@@ -34,26 +32,18 @@ PEERS = "benchmarks.stream.peers"
 def main(readings: int, wanted: list[str]) -> None:
     """Fill a broker once, let each read it, print a table."""
     installed = install(lambda _line: None)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "kafka").mkdir()
-        with running_kafka(folder / "kafka") as broker:
-            create_topics(broker.bootstrap_servers)
-            size = fill(broker.bootstrap_servers, readings)
-            floor = floor_us(FLOOR_READINGS)
-            print(
-                f"{readings:,} readings of {size / readings:.0f} bytes, checkpoints each {CHECKPOINT_S:.0f} s"
-            )
-            print(
-                f"{'':<34}{'CPU µs':>8}{'floors':>8}{'readings/s':>12}{'MiB':>7}{'readings':>12}{'values':>8}"
-            )
-            print(f"{'floor: parse and numbers, one thread':<34}{floor:>6.1f}{1:>8}", flush=True)
-            for way, contender in ways(broker.bootstrap_servers, folder, installed).items():
-                if not wanted or way in wanted:
-                    print(
-                        f"{way:<34}{_figures(contender(), broker.bootstrap_servers, folder, floor)}",
-                        flush=True,
-                    )
+    with broker_with_topics() as (folder, brokers):
+        size = fill(brokers, readings)
+        floor = floor_us(FLOOR_READINGS)
+        print(f"{readings:,} readings of {size / readings:.0f} bytes, checkpoints each {CHECKPOINT_S:.0f} s")
+        print(f"{'':<34}{'CPU µs':>8}{'floors':>8}{'readings/s':>12}{'MiB':>7}{'readings':>12}{'values':>8}")
+        print(f"{'floor: parse and numbers, one thread':<34}{floor:>6.1f}{1:>8}", flush=True)
+        for way, contender in ways(brokers, folder, installed).items():
+            if not wanted or way in wanted:
+                print(
+                    f"{way:<34}{_figures(contender(), brokers, folder, floor)}",
+                    flush=True,
+                )
 
 
 def _figures(contender: Contender, brokers: str, folder: Path, floor: float) -> str:

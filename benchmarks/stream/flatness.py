@@ -5,16 +5,13 @@
 """
 
 import sys
-import tempfile
-from pathlib import Path
 
 from benchmarks.stream.__main__ import ours
 from benchmarks.stream.floor import floor_us
-from benchmarks.stream.load import create_topics, fill
+from benchmarks.stream.load import broker_with_topics, fill
 from benchmarks.stream.measuring import Sample, cpu_us_between, progress_of
 from flink_jobs.job import Job
 from local_stack.install import install
-from local_stack.single import running_kafka
 
 READINGS = 1_000_000
 FLOOR_READINGS = 100_000
@@ -26,15 +23,11 @@ FROM = (100_000, 200_000, 500_000, 1_000_000, 2_000_000, 5_000_000)
 def main(job: Job, readings: int) -> None:
     """Fill a broker, let the job read all of it, print a line for each part."""
     installed = install(lambda _line: None)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "kafka").mkdir()
-        with running_kafka(folder / "kafka") as broker:
-            create_topics(broker.bootstrap_servers)
-            fill(broker.bootstrap_servers, readings)
-            contender = ours(job, broker.bootstrap_servers, folder, installed, guard=True)
-            log = folder / "log"
-            samples, peak_mib = progress_of(contender, broker.bootstrap_servers, log, measured_s_max=LIMIT_S)
+    with broker_with_topics() as (folder, brokers):
+        fill(brokers, readings)
+        contender = ours(job, brokers, folder, installed, guard=True)
+        log = folder / "log"
+        samples, peak_mib = progress_of(contender, brokers, log, measured_s_max=LIMIT_S)
     print(f"{job}: {readings:,} readings, floor {floor_us(FLOOR_READINGS):.1f} µs, {peak_mib:.0f} MiB")
     for first in FROM:
         if first * 2 <= readings:

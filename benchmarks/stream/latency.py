@@ -7,21 +7,18 @@ import json
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 import kafka
 
 from benchmarks.processes import ROOT, python
-from benchmarks.stream.load import create_topics
+from benchmarks.stream.load import broker_with_topics
 from contracts.topics import MEASURE_TOPICS, READINGS_RAW
 from flink_jobs.job import Job
 from local_stack.install import install
 from local_stack.ports import free_ports
 from local_stack.programs import flink_environment
 from local_stack.settings import Settings
-from local_stack.single import running_kafka
 
 SECONDS = 30
 READINGS_S = 100
@@ -34,31 +31,27 @@ def main(seconds: int) -> None:
     installed = install(lambda _line: None)
     print(f"{'exactly once':<14}{'checkpoints s':>14}{'median s':>10}{'p95 s':>8}")
     for exactly_once, checkpoint_s in SETTINGS:
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            (folder / "kafka").mkdir()
-            with running_kafka(folder / "kafka") as broker:
-                create_topics(broker.bootstrap_servers)
-                rest_port, metrics_port = free_ports(2)
-                stack = Settings(
-                    data_dir=folder, kafka_bootstrap_servers=broker.bootstrap_servers,
-                    checkpoint_interval_s=checkpoint_s, exactly_once=exactly_once,
+        with broker_with_topics() as (folder, brokers):
+            rest_port, metrics_port = free_ports(2)
+            stack = Settings(
+                data_dir=folder, kafka_bootstrap_servers=brokers,
+                checkpoint_interval_s=checkpoint_s, exactly_once=exactly_once,
+            )  # fmt: skip
+            environment = {
+                **flink_environment(installed, stack),
+                "FLINK_JOBS_REST_PORT": str(rest_port),
+                "FLINK_JOBS_METRICS_PORT": str(metrics_port),
+            }
+            with (folder / "log").open("wb") as log:
+                job = subprocess.Popen(
+                    python("-m", "flink_jobs", Job.SPLIT), cwd=ROOT, stdout=log, stderr=log,
+                    env={"PATH": "/usr/bin:/bin", **environment},
                 )  # fmt: skip
-                environment = {
-                    **flink_environment(installed, stack),
-                    "FLINK_JOBS_REST_PORT": str(rest_port),
-                    "FLINK_JOBS_METRICS_PORT": str(metrics_port),
-                }
-                with (folder / "log").open("wb") as log:
-                    job = subprocess.Popen(
-                        python("-m", "flink_jobs", Job.SPLIT), cwd=ROOT, stdout=log, stderr=log,
-                        env={"PATH": "/usr/bin:/bin", **environment},
-                    )  # fmt: skip
-                try:
-                    waited = sorted(_latencies(broker.bootstrap_servers, seconds))
-                finally:
-                    job.kill()
-                    job.wait()
+            try:
+                waited = sorted(_latencies(brokers, seconds))
+            finally:
+                job.kill()
+                job.wait()
         p95 = waited[int(len(waited) * 0.95)]
         print(
             f"{exactly_once!s:<14}{checkpoint_s:>14.0f}{statistics.median(waited):>10.2f}{p95:>8.2f}",

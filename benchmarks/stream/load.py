@@ -2,14 +2,18 @@
 
 import json
 import lzma
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import confluent_kafka
-from kafka.admin import KafkaAdminClient, NewTopic
 
 from contracts.topics import READINGS_RAW, TOPICS
 from local_stack.recordings import recording_path
+from local_stack.single import running_kafka
+from runtime.topic_setup import create_topics
 
 RECORDING = "aberdeen-2019-05-12"
 SENSORS_OF_CITY = 1_000_000
@@ -17,11 +21,15 @@ READINGS_OF_CITY = 10**12
 REPEATED_EVERY = 20
 
 
-def create_topics(bootstrap_servers: str) -> None:
-    """All topics of the contracts."""
-    admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers)
-    admin.create_topics([NewTopic(t.name, t.partitions, 1, topic_configs=t.config) for t in TOPICS])
-    admin.close()
+@contextmanager
+def broker_with_topics() -> Iterator[tuple[Path, str]]:
+    """A folder that goes again, and the address of a broker in it that has every topic."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "kafka").mkdir()
+        with running_kafka(folder / "kafka") as broker:
+            create_topics(broker.bootstrap_servers, TOPICS, lambda _line: None)
+            yield folder, broker.bootstrap_servers
 
 
 def fill(bootstrap_servers: str, readings: int) -> int:
