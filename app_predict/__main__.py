@@ -20,7 +20,7 @@ from contracts.errors import UnavailableError
 from forecasting.registry_settings import opened_registry
 from runtime.clock import SystemClock
 from runtime.health import Health, serving_health
-from runtime.kafka_log import KafkaPublisher
+from runtime.kafka_publisher import KafkaPublisher
 from runtime.log_interfaces import Publisher
 from runtime.logs import configure_logs
 from runtime.retry import retry_unavailable

@@ -24,7 +24,7 @@ from runtime.confluent_log import ConfluentRecordSource
 from runtime.health import Health, serving_health
 from runtime.influx_reader import InfluxReader
 from runtime.influx_store import InfluxPointStore
-from runtime.kafka_log import KafkaPublisher, KafkaRecordSource
+from runtime.kafka_publisher import KafkaPublisher
 from runtime.log_interfaces import RecordSource
 from runtime.logs import configure_logs
 from runtime.retry import retry_unavailable
@@ -37,10 +37,6 @@ UNAVAILABLE_EXIT_CODE = 1
 TOO_MANY_BAD_EXIT_CODE = 3
 SCHEMA_CONFLICT_EXIT_CODE = 4
 CLIENT_ID = "collector"
-SOURCE_BY_CLIENT: dict[str, Callable[..., RecordSource]] = {
-    "confluent-kafka": ConfluentRecordSource,
-    "kafka-python": KafkaRecordSource,
-}
 CONNECT_BACKOFF_CAP_S = 5.0
 
 
@@ -166,10 +162,20 @@ def _publisher(settings: Settings, health: Health, stopping: threading.Event) ->
     )
 
 
+def _source_type(settings: Settings) -> Callable[..., RecordSource]:
+    if settings.kafka_client == "confluent-kafka":
+        return ConfluentRecordSource
+    from runtime.kafka_log import KafkaRecordSource  # noqa: PLC0415 - 8 MiB, only for who asks it
+
+    return KafkaRecordSource
+
+
 def _source(settings: Settings, health: Health, stopping: threading.Event) -> RecordSource:
+    source_of = _source_type(settings)
+
     def connect() -> RecordSource:
         health.tick()
-        return SOURCE_BY_CLIENT[settings.kafka_client](
+        return source_of(
             settings.kafka_bootstrap_servers,
             topics=sorted(STORED_BY_TOPIC),
             group_id=settings.group_id,

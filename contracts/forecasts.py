@@ -10,12 +10,12 @@ import msgspec
 
 HORIZON_H = 24
 QUANTILES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
-# First and last horizon of each group that skill is told by.
+# First and last horizon of each group that skill is told by; names that sort as they follow.
 HORIZON_GROUPS: dict[str, tuple[int, int]] = {
-    "h1": (1, 1),
-    "h2-3": (2, 3),
-    "h4-6": (4, 6),
-    "h7-12": (7, 12),
+    "h01": (1, 1),
+    "h02-03": (2, 3),
+    "h04-06": (4, 6),
+    "h07-12": (7, 12),
     "h13-24": (13, 24),
 }
 

@@ -31,7 +31,7 @@ from luftstrom.transactions import Transaction, abort, open_transactions
 from luftstrom.windows import Span, Window
 from runtime.clock import SystemClock
 from runtime.influx_reader import InfluxReader
-from runtime.kafka_log import KafkaPublisher
+from runtime.kafka_publisher import KafkaPublisher
 from runtime.kafka_reader import KafkaLogReader
 from runtime.settings import environment_name, read_settings
 from scraper.backfill import lines_of

@@ -10,7 +10,7 @@ from local_stack.settings import Settings
 from luftstrom.connections import connections
 from luftstrom.ledger import Ledger
 from luftstrom.reconciliation import Reconciliation
-from runtime.kafka_log import KafkaPublisher
+from runtime.kafka_publisher import KafkaPublisher
 from scraper.backfill import ArchiveDoor, records_of
 from scraper.memory import Memory
 from scraper.place_cache import RedisPlaceCache

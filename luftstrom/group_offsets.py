@@ -1,10 +1,11 @@
 """The offsets of a consumer group: what it has behind it, and where it is put back to."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import tenacity
 from kafka.admin import OffsetSpec
-from kafka.errors import CoordinatorNotAvailableError
+from kafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from contracts.errors import UnavailableError
@@ -12,7 +13,9 @@ from runtime.kafka_admin import kafka_admin
 from runtime.kafka_security import OPEN, KafkaSecurity
 from runtime.log_interfaces import Partition
 
-COORDINATOR_LIMIT_S = 5.0
+# What a broker says that never had a group: it makes the topic of their offsets first, and reads it.
+COORDINATOR_ERRORS = (CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError)
+COORDINATOR_LIMIT_S = 10.0
 COORDINATOR_EVERY_S = 0.2
 
 
@@ -73,7 +76,7 @@ def put_back(
     """
     wanted = {TopicPartition(*each): OffsetAndMetadata(offset, "", -1) for each, offset in offsets.items()}
     with kafka_admin(bootstrap_servers, security) as admin:
-        answers = _coordinated(lambda: admin.alter_group_offsets(group, wanted)) if wanted else {}
+        answers = _coordinated(lambda: _altered(admin, group, wanted)) if wanted else {}
     refused = {each: error for each, error in answers.items() if error.errno}
     if refused:
         each, error = next(iter(refused.items()))
@@ -83,9 +86,16 @@ def put_back(
         )
 
 
-# A broker that never had a group makes the topic of their offsets first.
+def _altered(admin: Any, group: str, wanted: Mapping[TopicPartition, OffsetAndMetadata]) -> dict[Any, Any]:
+    answers: dict[Any, Any] = admin.alter_group_offsets(group, wanted)
+    for error in answers.values():
+        if error in COORDINATOR_ERRORS:
+            raise error
+    return answers
+
+
 _coordinated = tenacity.Retrying(
-    retry=tenacity.retry_if_exception_type(CoordinatorNotAvailableError),
+    retry=tenacity.retry_if_exception_type(COORDINATOR_ERRORS),
     wait=tenacity.wait_fixed(COORDINATOR_EVERY_S),
     stop=tenacity.stop_after_delay(COORDINATOR_LIMIT_S),
     reraise=True,

@@ -10,7 +10,7 @@ from pathlib import Path
 from local_stack.settings import Settings
 from luftstrom import screen
 from luftstrom.commands import settings_of_log
-from runtime.kafka_log import KafkaPublisher
+from runtime.kafka_publisher import KafkaPublisher
 from runtime.logs import configure_logs
 from runtime.redis_client import connect_redis
 from runtime.settings import read_settings

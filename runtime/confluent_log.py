@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from contracts.errors import UnavailableError
-from runtime.kafka_log import require_reachable
+from runtime.kafka_reach import require_reachable
 from runtime.kafka_security import OPEN, KafkaSecurity
 from runtime.log_interfaces import Partition, Records
 

@@ -7,7 +7,7 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from contracts.errors import UnavailableError
-from runtime.kafka_log import require_reachable
+from runtime.kafka_reach import require_reachable
 from runtime.kafka_security import OPEN, KafkaSecurity
 
 REQUEST_TIMEOUT_MS = 10_000

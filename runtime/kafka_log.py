@@ -1,112 +1,25 @@
-"""The log on Kafka, by kafka-python."""
+"""Records of the log on Kafka, by kafka-python."""
 
-import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import kafka
-import structlog
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from contracts.errors import UnavailableError
+from runtime.kafka_reach import require_reachable
 from runtime.kafka_security import OPEN, KafkaSecurity
 from runtime.log_interfaces import Partition, Records
 
-log = structlog.get_logger()
-
-# With the client's two minutes an outage of the broker loses records that were accepted before it.
-DELIVERY_TIMEOUT_MS = 15 * 60 * 1000
-LINGER_MS = 20
-BATCH_BYTES = 256 * 1024
-# kafka-python itself takes whatever it is given, and its reports take as much again.
-UNFLUSHED_BYTES_MAX = 8 * 1024 * 1024
 FETCH_BYTES = 8 * 1024 * 1024
 SESSION_TIMEOUT_MS = 9_000
 RECONNECT_CAP_MS = 2_000
 # Stopping takes at most 10 s in all; kafka-python's own limits are longer.
-REACH_TIMEOUT_S = 2.0
 BOOTSTRAP_TIMEOUT_MS = 3_000
 COMMIT_TIMEOUT_MS = 2_000
 CLOSE_TIMEOUT_MS = 1_000
 LAG_TIMEOUT_MS = 500
-
-
-class KafkaPublisher:
-    """A Publisher with delivery reports; idempotent, lz4.
-
-    After a failure it takes a new producer: an idempotent one may never write again after a refusal.
-    """
-
-    def __init__(self, bootstrap_servers: str, *, client_id: str, security: KafkaSecurity = OPEN) -> None:
-        self._bootstrap_servers, self._client_id, self._security = bootstrap_servers, client_id, security
-        # The delivery reports since the last flush, and the bytes of what they are about.
-        self._reports: list[Any] = []
-        self._unflushed_bytes = 0
-        self._producer: Any = self._connect()
-
-    def publish(self, topic: str, value: bytes, *, key: str | None, timestamp_ms: int) -> None:
-        """Hand one record over; raises UnavailableError where the broker cannot be reached in time.
-
-        Waits for what was handed over before, where that is more than `UNFLUSHED_BYTES_MAX`.
-        """
-        if self._producer is None:
-            self._producer = self._connect()
-        if self._unflushed_bytes > UNFLUSHED_BYTES_MAX:
-            self.flush()
-        try:
-            report = self._producer.send(
-                topic, value=value, key=key.encode() if key is not None else None, timestamp_ms=timestamp_ms
-            )
-        except KafkaError as error:
-            self._give_up()
-            raise UnavailableError(f"Kafka did not take a record of {topic}: {error!r}") from error
-        self._reports.append(report)
-        self._unflushed_bytes += len(value)
-
-    def flush(self, timeout_s: float | None = None) -> None:
-        """Wait for every delivery report; raises UnavailableError where one is missing or bad."""
-        if self._producer is None:
-            return
-        try:
-            self._producer.flush(timeout=timeout_s)
-        except KafkaError as error:
-            self._give_up()
-            raise UnavailableError(f"Kafka did not acknowledge everything: {error!r}") from error
-        missing = [report for report in self._reports if not report.succeeded()]
-        if missing:
-            self._give_up()
-            raise UnavailableError(
-                f"Kafka did not acknowledge {len(missing)} records: {missing[0].exception!r}"
-            )
-        self._reports, self._unflushed_bytes = [], 0
-
-    def close(self) -> None:
-        """Drop what is not flushed and let go of the connection."""
-        if self._producer is not None:
-            self._producer.close(timeout=CLOSE_TIMEOUT_MS / 1000)
-
-    def _give_up(self) -> None:
-        self._producer.close(timeout=0)
-        self._producer, self._reports, self._unflushed_bytes = None, [], 0
-
-    def _connect(self) -> Any:
-        return _connected(
-            lambda: kafka.KafkaProducer(
-                bootstrap_servers=self._bootstrap_servers.split(","),
-                client_id=self._client_id,
-                compression_type="lz4",
-                linger_ms=LINGER_MS,
-                batch_size=BATCH_BYTES,
-                delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
-                max_block_ms=DELIVERY_TIMEOUT_MS,
-                reconnect_backoff_max_ms=RECONNECT_CAP_MS,
-                bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
-                allow_auto_create_topics=False,
-                **self._security.for_kafka_python(),
-            ),
-            self._bootstrap_servers,
-        )
 
 
 class KafkaRecordSource:
@@ -219,17 +132,3 @@ def _connected(connect: Callable[[], Any], bootstrap_servers: str) -> Any:
         return connect()
     except KafkaError as error:
         raise UnavailableError(f"no Kafka at {bootstrap_servers}: {error!r}") from error
-
-
-def require_reachable(bootstrap_servers: str) -> None:
-    """Ask before kafka-python does: a client of it that finds no broker leaks a thread and sockets."""
-    errors = []
-    for address in bootstrap_servers.split(","):
-        host, _, port = address.strip().rpartition(":")
-        try:
-            socket.create_connection((host, int(port)), timeout=REACH_TIMEOUT_S).close()
-        except (OSError, ValueError) as error:
-            errors.append(f"{address}: {error}")
-        else:
-            return
-    raise UnavailableError(f"no Kafka at {', '.join(errors)}")

@@ -1,4 +1,4 @@
-"""The log in memory: the twin of `kafka_log` for unit tests, held to the same tests."""
+"""The log in memory: the twin of the real writer and readers for unit tests, held to the same tests."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence

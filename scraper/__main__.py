@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from contracts.errors import UnavailableError
 from runtime.clock import SystemClock
 from runtime.health import Health, serving_health
-from runtime.kafka_log import KafkaPublisher
+from runtime.kafka_publisher import KafkaPublisher
 from runtime.logs import configure_logs
 from runtime.redis_client import connect_redis
 from runtime.retry import retry_unavailable

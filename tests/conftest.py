@@ -8,7 +8,7 @@ import pytest
 
 from contracts.topics import TOPICS
 from local_stack.single import running_influxd, running_kafka, running_valkey
-from runtime.kafka_log import KafkaPublisher
+from runtime.kafka_publisher import KafkaPublisher
 from runtime.kafka_reader import KafkaLogReader
 from runtime.memory_log import MemoryLog, MemoryLogReader, MemoryPublisher
 from runtime.proxies import spare_loopback

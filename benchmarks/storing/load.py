@@ -8,7 +8,7 @@ from contracts.measure_values import MeasureValue
 from contracts.measures import MEASURE_BY_NAME
 from contracts.points import STORED_BY_TOPIC
 from contracts.topics import MEASURE_TOPICS
-from runtime.kafka_log import KafkaPublisher
+from runtime.kafka_publisher import KafkaPublisher
 
 MEASURES = ("pm10", "pm25", "temperature", "humidity", "pressure")
 FIELD_BY_TOPIC = {MEASURE_TOPICS[name].name: MEASURE_BY_NAME[name].field for name in MEASURES}

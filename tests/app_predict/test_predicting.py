@@ -144,8 +144,8 @@ def test_each_hour_is_scored_once_by_all_issues_that_spoke_of_it(system):
 
     counts = {(each.valid_at_s, each.horizon_group): each.count for each in system.skills}
     assert len(counts) == len(system.skills)
-    assert counts[FIRST_ISSUE_S + 2 * HOUR_S, "h1"] == SENSORS
-    assert counts[FIRST_ISSUE_S + 2 * HOUR_S, "h2-3"] == 2 * SENSORS
+    assert counts[FIRST_ISSUE_S + 2 * HOUR_S, "h01"] == SENSORS
+    assert counts[FIRST_ISSUE_S + 2 * HOUR_S, "h02-03"] == 2 * SENSORS
     assert system.metric("forecasts_scored_total", measure="pm25", method="blend") == (1 + 2 + 3) * SENSORS
 
 
@@ -231,4 +231,4 @@ def test_bands_that_hold_too_few_truths_are_widened_as_truths_come(tmp_path):
         system.at(hour)
 
     assert width() > 1.3 * before
-    assert system.metric("band_factor_ratio", measure="pm25", horizon_group="h1") > 1.3
+    assert system.metric("band_factor_ratio", measure="pm25", horizon_group="h01") > 1.3

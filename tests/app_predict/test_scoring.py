@@ -44,7 +44,7 @@ def test_an_hour_is_told_by_the_issues_of_a_day_each_at_its_horizon():
 
     found = {s.horizon_group: s.count for s in skills("temperature", NOON_S, scored(issues, a_truth()))}
 
-    assert found == {"h1": 2, "h2-3": 4, "h4-6": 6, "h7-12": 12, "h13-24": 24}
+    assert found == {"h01": 2, "h02-03": 4, "h04-06": 6, "h07-12": 12, "h13-24": 24}
 
 
 def test_an_issue_that_does_not_speak_of_the_hour_is_left_out():

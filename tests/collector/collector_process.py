@@ -18,7 +18,7 @@ from kafka.structs import TopicPartition
 from contracts.stored import LIVE_BUCKET, ORG
 from contracts.topics import DEAD_LETTERS, MEASURE_TOPICS, TOPICS
 from runtime.influx_reader import InfluxReader
-from runtime.kafka_log import KafkaPublisher
+from runtime.kafka_publisher import KafkaPublisher
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 60.0

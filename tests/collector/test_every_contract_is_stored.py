@@ -12,7 +12,7 @@ from collector.live_schema import require_same_types
 from contracts.points import STORED
 from contracts.stored import BUCKETS
 from contracts.topics import MEASURE_TOPICS
-from runtime.kafka_log import KafkaPublisher
+from runtime.kafka_publisher import KafkaPublisher
 from tests.collector.collector_process import LIMIT_S, CollectorProcess, Servers, wait_until
 
 pytestmark = pytest.mark.integration
@@ -76,7 +76,8 @@ CASES = {
     ),
     "forecast-skill-v1": (
         "forecast-skill-v1/rnn", {"valid_at_s": NOW_S},
-        ("forecasts", "forecast_skill", {"measure": "pm25", "method": "rnn", "horizon_group": "h2-3"}, NOW_S,
+        ("forecasts", "forecast_skill", {"measure": "pm25", "method": "rnn", "horizon_group": "h02-03"},
+         NOW_S,
          {"count": 42, "mae": 1.31, "bias": -0.12, "wql": 0.21, "mase": 0.61, "coverage_80": 0.79,
           "skill_blend": 0.04, "skill_naive": 0.09, "skill_seasonal_naive": 0.31}),
     ),

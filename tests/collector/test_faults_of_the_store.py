@@ -20,7 +20,7 @@ from runtime import influx_store
 from runtime.confluent_log import ConfluentRecordSource
 from runtime.health import Health
 from runtime.influx_store import InfluxPointStore
-from runtime.kafka_log import KafkaPublisher
+from runtime.kafka_publisher import KafkaPublisher
 from tests.collector.builders import a_value, guards
 from tests.collector.collector_process import wait_until
 from tests.collector.faulty_proxy import FAULTS, faulty_proxy, passed

@@ -16,7 +16,7 @@ from forecasting.registry import ModelRegistry
 from local_stack.ports import free_ports
 from local_stack.settings import CHAMPIONS
 from runtime.influx_reader import InfluxReader
-from runtime.kafka_log import KafkaPublisher
+from runtime.kafka_publisher import KafkaPublisher
 from runtime.topic_setup import create_topics
 from tests.docker.builder import BASE, MB
 

@@ -10,7 +10,7 @@ import pytest
 
 from contracts.topics import MEASURE_TOPICS, READINGS_RAW
 from flink_jobs.kafka_properties import kafka_properties
-from runtime.kafka_log import KafkaPublisher
+from runtime.kafka_publisher import KafkaPublisher
 from runtime.kafka_reader import KafkaLogReader
 from runtime.kafka_security import KafkaSecurity
 from tests.docker.secured_kafka import running_secured_kafka

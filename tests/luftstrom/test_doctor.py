@@ -21,7 +21,7 @@ from local_stack.settings import Settings
 from luftstrom.doctor import certificates, freshness, machine
 from luftstrom.doctor.findings import Verdict, doubtful, findings_as_json, ill, is_well, unasked, well
 from runtime.influx_store import InfluxPointStore
-from runtime.kafka_log import KafkaPublisher
+from runtime.kafka_publisher import KafkaPublisher
 from runtime.topic_setup import create_topics
 
 ROOT = Path(__file__).parents[2]

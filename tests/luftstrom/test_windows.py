@@ -2,11 +2,13 @@
 
 import json
 import time
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from kafka import KafkaConsumer
+from kafka.errors import CoordinatorLoadInProgressError, NoError
 from kafka.structs import TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
@@ -18,7 +20,7 @@ from contracts.readings import RawReading
 from contracts.topics import DEAD_LETTERS, MEASURE_TOPICS, READINGS_LATE, READINGS_RAW, TOPICS
 from local_stack.provisioning import create_topics
 from local_stack.single import running_kafka
-from luftstrom import commands, reconciliation_metrics
+from luftstrom import commands, group_offsets, reconciliation_metrics
 from luftstrom.__main__ import app
 from luftstrom.group_offsets import committed_offsets, put_back
 from luftstrom.ledger import Ledger, is_set_aside
@@ -33,7 +35,7 @@ from luftstrom.windows import (
     windows_close,
 )
 from runtime.influx_reader import InfluxReader
-from runtime.kafka_log import KafkaPublisher
+from runtime.kafka_publisher import KafkaPublisher
 from runtime.log_interfaces import Partition
 from runtime.memory_log import MemoryLog, MemoryLogReader
 from tests.luftstrom.stored_air import a_sensor_id, write
@@ -203,6 +205,16 @@ def test_a_group_is_put_back_and_tells_where_it_is(kafka):
     put_back(kafka.bootstrap_servers, group, {Partition(PM10.name, 0): 5})
 
     assert committed_offsets(kafka.bootstrap_servers, group) == {Partition(PM10.name, 0): 5}
+
+
+def test_a_group_is_put_back_once_the_broker_has_read_its_groups(monkeypatch):
+    at = TopicPartition(PM10.name, 0)
+    answers = [{at: CoordinatorLoadInProgressError}, {at: CoordinatorLoadInProgressError}, {at: NoError}]
+    admin = SimpleNamespace(alter_group_offsets=lambda _group, _offsets: answers.pop(0))
+    monkeypatch.setattr(group_offsets, "kafka_admin", lambda *_: nullcontext(admin))
+    put_back("a broker", "a group", {Partition(*at): 5})
+
+    assert answers == []
 
 
 def test_the_figures_are_written_for_prometheus(tmp_path):

@@ -6,7 +6,7 @@ from contracts.stored import AIR_WINDOWS, HOURLY, ORG
 from contracts.topics import AGGREGATE_TOPICS
 from local_stack.provisioning import create_topics
 from runtime.influx_store import InfluxPointStore
-from runtime.kafka_log import KafkaPublisher
+from runtime.kafka_publisher import KafkaPublisher
 
 BATCH = 5_000
 HOURS = AGGREGATE_TOPICS["1h"]

@@ -263,6 +263,6 @@ def test_two_models_are_compared_by_horizon_and_place_with_an_interval(run, vers
     told = run("compare", version, "blend")
 
     assert version in told
-    for row in ("h1 ", "h13-24", "unseen"):
+    for row in ("h01 ", "h13-24", "unseen"):
         assert row in told
     assert re.search(r"\+\d+\.\d% \([+-]\d+\.\d% … [+-]\d+\.\d%\)", told)

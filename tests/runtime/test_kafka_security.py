@@ -14,7 +14,8 @@ from pydantic_settings import SettingsConfigDict
 
 from contracts.errors import UnavailableError
 from runtime.confluent_log import ConfluentRecordSource
-from runtime.kafka_log import KafkaPublisher, KafkaRecordSource
+from runtime.kafka_log import KafkaRecordSource
+from runtime.kafka_publisher import KafkaPublisher
 from runtime.kafka_reader import KafkaLogReader
 from runtime.kafka_security import OPEN, KafkaSecuritySettings
 from runtime.secret_file import secret_in

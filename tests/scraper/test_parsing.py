@@ -285,7 +285,7 @@ def test_an_empty_payload_holds_nothing_or_one_letter(payload):
     ],
     ids=["brackets", "nested", "long", "quotes", "numbers", "nested numbers", "endless", "nested records"],
 )
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(120)  # what looks at a byte more than a few times takes hours
 def test_a_hostile_payload_ends_soon(payload):
     assert parsed(payload).readings == []
 

@@ -27,7 +27,7 @@ from local_stack.recording_server.timeline import Timeline, window
 from local_stack.recordings import Recording
 from luftstrom.letters import read_letters
 from runtime.clock import SettableClock
-from runtime.kafka_log import KafkaPublisher
+from runtime.kafka_publisher import KafkaPublisher
 from runtime.kafka_reader import KafkaLogReader
 from runtime.redis_client import connect_redis
 from scraper.lease import Lease

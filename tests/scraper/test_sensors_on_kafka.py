@@ -13,7 +13,7 @@ from contracts.sensors import SensorChange
 from contracts.topics import SENSORS, TOPICS
 from local_stack.provisioning import create_topics
 from runtime.clock import SystemClock
-from runtime.kafka_log import KafkaPublisher
+from runtime.kafka_publisher import KafkaPublisher
 from runtime.redis_client import connect_redis
 from scraper.memory import SENSORS_KEY, Memory
 from scraper.metrics import Metrics
