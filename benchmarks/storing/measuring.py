@@ -74,7 +74,7 @@ def cost_of(contender: Contender, values: int, folder: Path) -> Cost:
             samples, peak_mib = _samples(process, influx, values, log)
         finally:
             end(process)
-        return _cost(samples, peak_mib, values, stored=_stored(influx))
+        return _cost(samples, peak_mib, values, stored=stored(influx))
 
 
 def _samples(
@@ -120,7 +120,8 @@ def _written(influx: InfluxServer) -> int:
     return int(sum(float(found["points"]) for found in _WRITTEN.finditer(text)))
 
 
-def _stored(influx: InfluxServer) -> int:
+def stored(influx: InfluxServer) -> int:
+    """Values that InfluxDB holds, counted by itself."""
     counts = ", ".join(f"count({name})" for name in FIELD_BY_TOPIC.values())
     rows = InfluxReader(url=influx.url, token=influx.read_token).query(
         LIVE_BUCKET,
