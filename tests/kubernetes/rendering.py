@@ -31,6 +31,14 @@ SERVERS_OF_OTHERS = (
     "livePage.gateway.host=air.example.org",
     "livePage.gateway.parentName=gateway",
 )
+# Models lie in a bucket: of our own object store, or of somebody else's.
+BUCKET_OF_OURS = ("predictor.registryS3.url=s3://flink/models",)
+BUCKET_OF_OTHERS = (
+    "predictor.registryS3.url=s3://models",
+    "predictor.registryS3.endpoint=https://s3.example.org:9000",
+    "predictor.registryS3.existingSecret=models",
+    "predictor.registryS3.caSecret=models-ca",
+)
 
 
 def helm(*arguments, kubeconfig=None, limit_s=300):

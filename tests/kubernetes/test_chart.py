@@ -74,6 +74,12 @@ def test_helm_finds_nothing_to_say_against_a_profile(profile):
         ("kafka.enabled=false", "kafka.external.bootstrapServers"),
         ("influxdb.enabled=false", "influxdb.external.url"),
         ("valkey.enabled=false", "valkey.external.url"),
+        ("predictor.registryS3.url=models", "/predictor/registryS3/url"),
+        ("predictor.registryS3.url=s3://models,predictor.registryClaim=models", "name one of them"),
+        (
+            "predictor.registryS3.url=s3://models,predictor.registryS3.endpoint=https://s3.example.org",
+            "predictor.registryS3.existingSecret is needed",
+        ),
         ("livePage.ingress.enabled=true", "livePage.ingress.host"),
         ("livePage.gateway.enabled=true", "livePage.gateway.host"),
     ],

@@ -20,6 +20,7 @@ from luftstrom.deploy.running import run_steps
 from tests.kubernetes.fake_nodes import running_nodes
 from tests.kubernetes.fake_operators import SAVEPOINT, running_operators
 from tests.kubernetes.rendering import (
+    BUCKET_OF_OTHERS,
     CHART,
     SERVERS_OF_OTHERS,
     helm,
@@ -85,6 +86,13 @@ def test_the_server_accepts_it_with_servers_of_others(api):
     assert ended.returncode == 0, ended.stderr
     assert "Warning" not in ended.stderr
     assert not {"Kafka", "KafkaUser"} & {each["kind"] for each in rendered("default", *SERVERS_OF_OTHERS)}
+
+
+def test_the_server_accepts_it_with_models_in_a_bucket(api):
+    ended = applied(api, rendered_text("default", *BUCKET_OF_OTHERS))
+
+    assert ended.returncode == 0, ended.stderr
+    assert "Warning" not in ended.stderr
 
 
 def test_the_authority_and_the_checks_of_the_deployment_are_accepted(api):

@@ -7,7 +7,14 @@ import re
 
 import pytest
 
-from tests.kubernetes.rendering import PROFILES, SERVERS_OF_OTHERS, of_kind, rendered
+from tests.kubernetes.rendering import (
+    BUCKET_OF_OTHERS,
+    BUCKET_OF_OURS,
+    PROFILES,
+    SERVERS_OF_OTHERS,
+    of_kind,
+    rendered,
+)
 
 pytestmark = pytest.mark.kubernetes
 
@@ -32,10 +39,10 @@ def component(selector):
     return "kafka" if "strimzi.io/cluster" in labels else labels.get("app.kubernetes.io/name", "everyone")
 
 
-def edges(profile, direction):
+def edges(profile, direction, *sets):
     """(from, to, port) of each allowance between pods of ours."""
     found = set()
-    for policy in of_kind(rendered(profile), "NetworkPolicy").values():
+    for policy in of_kind(rendered(profile, *sets), "NetworkPolicy").values():
         spec = policy["spec"]
         if not spec["podSelector"]:
             continue
@@ -119,3 +126,40 @@ def test_servers_of_others_may_be_reached_by_whoever_uses_them():
         "influxdb": ({"collector", "predictor", "live-page", "bootstrap"}, 8086),
         "valkey": ({"scraper"}, 6379),
     }
+
+
+def test_models_in_our_own_object_store_are_reached_by_the_predictor():
+    for direction in ("egress", "ingress"):
+        assert edges("default", direction, *BUCKET_OF_OURS) - edges("default", direction) == {
+            ("predictor", "object-store", 8333)
+        }
+
+
+@pytest.mark.parametrize(
+    ("profile", "sets", "ports_by_name"),
+    [
+        ("default", (), {}),
+        ("default", BUCKET_OF_OURS, {}),
+        ("default", BUCKET_OF_OTHERS, {"predictor": 9000}),
+        (
+            "small",
+            ("predictor.registryS3.url=s3://models", "predictor.registryS3.existingSecret=models"),
+            {"predictor": 443},
+        ),
+        (
+            "small",
+            (*BUCKET_OF_OTHERS, "predictor.registryS3.endpoint=http://s3.example.org"),
+            {"predictor": 80},
+        ),
+        ("prod", BUCKET_OF_OTHERS, {"predictor": 9000, "flink": 443}),
+    ],
+)
+def test_a_bucket_of_others_is_reached_by_whoever_has_something_there(profile, sets, ports_by_name):
+    policies = of_kind(rendered(profile, *sets), "NetworkPolicy")
+    reached = {
+        component(each["spec"]["podSelector"]): each["spec"]["egress"][0]["ports"][0]["port"]
+        for name, each in policies.items()
+        if name.endswith("-to-s3")
+    }
+
+    assert reached == ports_by_name

@@ -11,7 +11,15 @@ from flink_jobs.settings import Settings as FlinkSettings
 from live_page.settings import Settings as LivePageSettings
 from runtime.settings import environment_name, read_settings
 from scraper.settings import Settings as ScraperSettings
-from tests.kubernetes.rendering import PROFILES, SERVERS_OF_OTHERS, of_kind, pod_specs, rendered
+from tests.kubernetes.rendering import (
+    BUCKET_OF_OTHERS,
+    BUCKET_OF_OURS,
+    PROFILES,
+    SERVERS_OF_OTHERS,
+    of_kind,
+    pod_specs,
+    rendered,
+)
 
 pytestmark = pytest.mark.kubernetes
 
@@ -30,8 +38,13 @@ OF_THE_IMAGE = {"APP_PREDICT_REGISTRY": "/champions"}
 OF_THE_TESTS = ("READY_", "ARRIVING_")
 
 
-SHAPES = [*((profile,) for profile in PROFILES), ("default", *SERVERS_OF_OTHERS)]
-BY_SHAPE = pytest.mark.parametrize("shape", SHAPES, ids=[*PROFILES, "servers of others"])
+SETS_BY_SHAPE = {
+    "servers of others": SERVERS_OF_OTHERS,
+    "bucket of ours": BUCKET_OF_OURS,
+    "bucket of others": BUCKET_OF_OTHERS,
+}
+SHAPES = [*((profile,) for profile in PROFILES), *(("default", *sets) for sets in SETS_BY_SHAPE.values())]
+BY_SHAPE = pytest.mark.parametrize("shape", SHAPES, ids=[*PROFILES, *SETS_BY_SHAPE])
 
 
 def environments(documents):
@@ -83,6 +96,27 @@ def test_every_file_that_a_room_is_told_of_is_mounted(shape):
             if key.endswith("_FILE"):
                 folder, _, file = value.rpartition("/")
                 assert file in items[mounts[folder]], f"{name}: {key}"
+
+
+def test_a_bucket_of_models_is_opened_with_the_keys_of_its_secret():
+    for sets, secret, endpoint in (
+        (BUCKET_OF_OURS, "luftstrom-object-store", "http://luftstrom-object-store:8333"),
+        (BUCKET_OF_OTHERS, "models", "https://s3.example.org:9000"),
+    ):
+        documents = rendered("default", *sets)
+        spec = of_kind(documents, "StatefulSet")["luftstrom-predictor"]["spec"]["template"]["spec"]
+        (container,) = spec["containers"]
+        given = {each["name"]: each.get("value") or each["valueFrom"] for each in container["env"]}
+        (volume,) = [each["secret"] for each in spec["volumes"] if each["name"] == "registry-key"]
+
+        assert given["APP_PREDICT_S3_ENDPOINT"] == endpoint
+        assert given["APP_PREDICT_S3_ACCESS_KEY_ID"] == {
+            "secretKeyRef": {"name": secret, "key": "access-key"}
+        }
+        assert (volume["secretName"], volume["items"]) == (
+            secret,
+            [{"key": "secret-key", "path": "secret-key"}],
+        )
 
 
 def test_a_setting_beside_the_charts_own_is_handed_on():

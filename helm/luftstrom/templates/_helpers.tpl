@@ -205,6 +205,33 @@ readinessProbe:
 {{- if eq .Values.flink.state.kind "s3" -}}s3://{{ .Values.flink.state.s3.bucket }}{{- else -}}file:///state{{- end -}}
 {{- end }}
 
+{{/* Where the predictor finds its models, if in a bucket. */}}
+{{- define "luftstrom.registryEndpoint" -}}
+{{- .Values.predictor.registryS3.endpoint | default (ternary (printf "http://%s-object-store:8333" .Release.Name) "" .Values.objectStore.enabled) -}}
+{{- end }}
+
+{{- define "luftstrom.registryIsOurs" -}}
+{{- if and .Values.predictor.registryS3.url .Values.objectStore.enabled (not .Values.predictor.registryS3.endpoint) -}}true{{- end -}}
+{{- end }}
+
+{{- define "luftstrom.registrySecret" -}}
+{{- .Values.predictor.registryS3.existingSecret | default .Values.objectStore.existingSecret | default (printf "%s-object-store" .Release.Name) -}}
+{{- end }}
+
+{{- define "luftstrom.registryEnv" -}}
+{{- with .Values.predictor.registryS3 }}
+APP_PREDICT_REGISTRY: {{ .url | quote }}
+APP_PREDICT_S3_REGION: {{ .region | quote }}
+APP_PREDICT_S3_SECRET_KEY_FILE: /etc/luftstrom/registry/secret-key
+{{- with include "luftstrom.registryEndpoint" $ }}
+APP_PREDICT_S3_ENDPOINT: {{ . | quote }}
+{{- end }}
+{{- if .caSecret }}
+APP_PREDICT_S3_CA_FILE: /etc/luftstrom/registry-ca/ca.crt
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* A Secret's value as it is on the cluster, or a new one. Empty under `helm template`: then it is new each time. */}}
 {{- define "luftstrom.kept" -}}
 {{- $found := lookup "v1" "Secret" .root.Release.Namespace .secret -}}
