@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from flink_jobs.class_path import class_path, fingerprint, java_executable, plans_dir
+from flink_jobs.class_path import beside_archive, class_path, fingerprint, java_executable, plans_dir
 from flink_jobs.connectors import FolderConnectors
 from flink_jobs.environment import planner_configuration, table_environment
 from flink_jobs.java_process import JavaOptions, running_java
@@ -37,10 +37,10 @@ FEW_LETTERS_READING = {
 
 def class_archive(connector_jars_dir: Path, cache_dir: Path) -> tuple[list[Path], Path]:
     """The class path and the archive that fits it, built if it is not there (some 20 s)."""
-    jars = class_path(connector_jars_dir, cache_dir)
-    archive = cache_dir / f"classes-{fingerprint(java_executable(), jars)}.jsa"
+    installed = class_path(connector_jars_dir, cache_dir)
+    archive = cache_dir / f"classes-{fingerprint(java_executable(), installed)}.jsa"
+    jars = beside_archive(installed, archive)
     if not archive.exists():
-        cache_dir.mkdir(parents=True, exist_ok=True)
         _build(jars, archive)
     return jars, archive
 

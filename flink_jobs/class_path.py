@@ -48,13 +48,28 @@ def class_path(connector_jars_dir: Path, cache_dir: Path) -> list[Path]:
 
 
 def fingerprint(java: str, jars: list[Path]) -> str:
-    """16 hexadecimal digits that change with the Java or any jar."""
+    """16 hexadecimal digits that change with the Java or any jar, not with where the jars are."""
     version = subprocess.run([java, "-XshowSettings:vm", "-version"], capture_output=True, check=True).stderr
     digest = hashlib.sha256(version)
     for jar in jars:
         stat = jar.stat()
-        digest.update(f"{jar}:{stat.st_size}:{stat.st_mtime_ns}\n".encode())
+        digest.update(f"{jar.name}:{stat.st_size}:{stat.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def beside_archive(jars: list[Path], archive: Path) -> list[Path]:
+    """The jars, linked into a folder of their archive: it serves only the paths that it was made with.
+
+    So one archive, and the plans kept with it, serve every checkout of this machine.
+    """
+    folder = jars_dir(archive)
+    folder.mkdir(parents=True, exist_ok=True)
+    return [_linked(jar, folder) for jar in jars]
+
+
+def jars_dir(archive: Path) -> Path:
+    """Where the jars of this class archive are linked."""
+    return archive.with_suffix(".jars")
 
 
 def plans_dir(archive: Path) -> Path:
@@ -78,3 +93,18 @@ def _unpacked_planner(loader: Path, cache_dir: Path) -> Path:
         with zipfile.ZipFile(loader) as archive, tempfile.TemporaryDirectory(dir=planner.parent) as folder:
             Path(archive.extract(PLANNER_JAR, folder)).replace(planner)
     return planner
+
+
+def _linked(jar: Path, folder: Path) -> Path:
+    """A hard link outlives the checkout; on another disk a symbolic one must do, renewed where it hangs."""
+    link = folder / jar.name
+    if link.exists():
+        return link
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        made = Path(scratch) / jar.name
+        try:
+            made.hardlink_to(jar)
+        except OSError:
+            made.symlink_to(jar.absolute())
+        made.replace(link)  # others may do the same at this moment
+    return link

@@ -70,7 +70,15 @@ Configuration:
 """
 
 
-def prepare_kafka(java: Path, jars: Path, data_dir: Path, *, port: int, controller_port: int) -> None:
+def prepare_kafka(
+    java: Path,
+    jars: Path,
+    data_dir: Path,
+    *,
+    port: int,
+    controller_port: int,
+    archive_option: str | None = None,
+) -> None:
     """Write the broker's configuration and format its storage once."""
     data_dir.mkdir(parents=True, exist_ok=True)
     properties = PROPERTIES.format(
@@ -79,7 +87,7 @@ def prepare_kafka(java: Path, jars: Path, data_dir: Path, *, port: int, controll
     (data_dir / "server.properties").write_text(properties)
     (data_dir / "log4j2.yaml").write_text(LOG4J)
     if not (data_dir / "log" / "meta.properties").exists():
-        _format(java, jars, data_dir)
+        _format(java, jars, data_dir, archive_option)
 
 
 def kafka_command(java: Path, jars: Path, data_dir: Path, *, archive_option: str | None) -> list[str]:
@@ -106,10 +114,11 @@ def require_kafka(bootstrap_servers: str) -> None:
         admin.close()
 
 
-def _format(java: Path, jars: Path, data_dir: Path) -> None:
+def _format(java: Path, jars: Path, data_dir: Path, archive_option: str | None) -> None:
     cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
     command = [
-        str(java), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
+        str(java), *([archive_option] if archive_option else []),
+        "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto",
         f"-Dlog4j2.configurationFile={data_dir / 'log4j2.yaml'}", "-cp", f"{jars}/*",
         "kafka.tools.StorageTool", "format", "--standalone", "-t", f"A{cluster_id[1:]}",
         "-c", str(data_dir / "server.properties"),

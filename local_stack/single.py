@@ -130,7 +130,10 @@ def running_kafka(folder: Path) -> Iterator[KafkaServer]:
     """A broker without topics."""
     installed = _installed()
     port, controller_port = free_ports(2)
-    prepare_kafka(installed.java, installed.kafka_jars, folder, port=port, controller_port=controller_port)
+    prepare_kafka(
+        installed.java, installed.kafka_jars, folder, port=port, controller_port=controller_port,
+        archive_option=installed.kafka_archive_option,
+    )  # fmt: skip
     address = f"{LOOPBACK}:{port}"
     command = kafka_command(
         installed.java, installed.kafka_jars, folder, archive_option=installed.kafka_archive_option

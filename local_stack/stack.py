@@ -214,6 +214,7 @@ def _prepare(installed: Installed, settings: Settings) -> None:
             data / "kafka",
             port=settings.kafka_port,
             controller_port=settings.kafka_controller_port,
+            archive_option=installed.kafka_archive_option,
         )
 
 

@@ -5,13 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from flink_jobs.class_path import plans_dir
+from flink_jobs.class_path import jars_dir, plans_dir
 from local_stack.install.cache import Tell
 from local_stack.install.java import java_home
 from local_stack.settings import environment_of_children
 
 LIMIT_S = 300
-# One for each checkout and Java in use; an archive has some 170 MB.
+# One for each Flink and Java in use; an archive has some 135 MB.
 ARCHIVES_KEPT = 3
 
 
@@ -37,4 +37,5 @@ def install_flink_archive(java: Path, connector_jars: Path, flink_cache: Path, t
     by_age = sorted(known, key=lambda path: path.stat().st_mtime, reverse=True)
     for old in by_age[ARCHIVES_KEPT:] if made else ():
         old.unlink()
-        shutil.rmtree(plans_dir(old), ignore_errors=True)
+        for folder in (plans_dir(old), jars_dir(old)):
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,7 @@
 """The house: rooms, their READMEs, their settings, the direction of imports."""
 
 import importlib
+import os
 import re
 import subprocess
 import tomllib
@@ -128,3 +129,11 @@ def test_no_file_names_a_machine_or_a_registry():
     ]
 
     assert named == []
+
+
+def test_make_lets_python_keep_what_it_compiled():
+    command = ["make", "--silent", "--eval", "kept: ; @printenv PYTHONDONTWRITEBYTECODE || echo kept", "kept"]
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    made = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+
+    assert made.stdout == "kept\n"

@@ -49,15 +49,14 @@ def address(tmp_path_factory):
     folder, installed = tmp_path_factory.mktemp("kafka"), install(lambda _line: None)
     port, controller_port, guarded_port = free_ports(3)
     ports = {"port": port, "controller_port": controller_port}
-    prepare_kafka(installed.java, installed.kafka_jars, folder, **ports)
+    archive = {"archive_option": installed.kafka_archive_option}
+    prepare_kafka(installed.java, installed.kafka_jars, folder, **ports, **archive)
     properties = (folder / "server.properties").read_text()
     properties = re.sub(
         r"^(advertised\.)?listeners=.*\n|^listener\.security.*\n", "", properties, flags=re.MULTILINE
     )
     (folder / "server.properties").write_text(properties + GUARD.format(**ports, guarded_port=guarded_port))
-    command = kafka_command(
-        installed.java, installed.kafka_jars, folder, archive_option=installed.kafka_archive_option
-    )
+    command = kafka_command(installed.java, installed.kafka_jars, folder, **archive)
     server = Server(command, log=folder / "server.log", require=lambda: require_kafka(f"127.0.0.1:{port}"))
     server.start()
     try:
