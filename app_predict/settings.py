@@ -46,7 +46,7 @@ class Settings(KafkaSecuritySettings, InfluxAccessSettings, RegistrySettings):
     champion_poll_s: float = Field(
         default=30.0, gt=0.0, le=3600.0, description="seconds between two looks for a new champion"
     )
-    threads: int = Field(default=2, ge=1, le=64, description="threads of the network")
+    threads: int = Field(default=2, ge=1, le=64, description="threads of a measure's forecasts")
     log_level: str = Field(
         default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="level of logs"
     )

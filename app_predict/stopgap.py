@@ -46,7 +46,8 @@ def fitted_blend(table: HourlyTable) -> ModelBundle | None:
 
 
 def _numbers(blend: Baseline) -> BaselineCard:
-    return BaselineCard(blend.name, blend.coefficients.tolist(), blend.residuals.tolist())
+    coefficients, residuals = blend.coefficients.tolist(), blend.residuals.tolist()
+    return BaselineCard(blend.name, coefficients, residuals, is_of_any_level=blend.is_of_any_level)
 
 
 def _card(measure: str, blend: BaselineCard) -> ModelCard:

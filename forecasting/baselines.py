@@ -3,7 +3,7 @@
 All work on transformed values (`forecasting.transforms`).
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -24,6 +24,7 @@ class Recent:
     `last` (n,): the last observed value; `age_h` (n,): how many hours ago that hour began, 1 at least;
     `hour_means` (n, HORIZON_H): the mean of each coming hour of the day, NaN where the week has none;
     `yesterday` (n, HORIZON_H): the same hour a day before, NaN where missing;
+    `mean` (n,): the mean of the week's values;
     `changes` (n, len(CHANGES_H) + 1): the value of so many hours ago less the last, then the mean of the day
     less the last; 0 where unknown.
     """
@@ -32,6 +33,7 @@ class Recent:
     age_h: Floats
     hour_means: Floats
     yesterday: Floats
+    mean: Floats
     changes: Floats
 
     def where(self, chosen: Booleans) -> "Recent":
@@ -47,12 +49,19 @@ def recent(week: Floats) -> Recent:
     observed = np.isfinite(week)
     age = observed[:, ::-1].argmax(axis=1)
     last = np.where(observed.any(axis=1), week[np.arange(len(week)), WEEK_H - 1 - age], np.nan)
-    days = week.reshape(len(week), DAYS, HORIZON_H)
-    known = observed.reshape(days.shape)
-    count = known.sum(axis=1)
-    means = np.where(known, days, 0.0).sum(axis=1) / np.maximum(count, 1)
-    hour_means = np.where(count > 0, means, np.nan)
-    return Recent(last, age + 1.0, hour_means, days[:, -1], _changes(week[:, -DAY_H:], last))
+    yesterday = week[:, -DAY_H:]
+    return Recent(last, age + 1.0, hour_means(week), yesterday, _mean(week), _changes(yesterday, last))
+
+
+def hour_means(week: Floats) -> Floats:
+    """The week's mean of each coming hour of the day, (n, HORIZON_H); NaN where it has none."""
+    total, count = np.zeros((len(week), DAY_H)), np.zeros((len(week), DAY_H))
+    for day in range(0, WEEK_H, DAY_H):
+        values = week[:, day : day + DAY_H]
+        known = np.isfinite(values)
+        total += np.where(known, values, 0.0)
+        count += known
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def _changes(day: Floats, last: Floats) -> Floats:
@@ -61,17 +70,24 @@ def _changes(day: Floats, last: Floats) -> Floats:
     newest = np.maximum.accumulate(np.where(observed, np.arange(DAY_H), -1), axis=1)
     at = newest[:, DAY_H - 1 - np.array(CHANGES_H)]
     earlier = np.where(at >= 0, np.take_along_axis(day, np.maximum(at, 0), axis=1), np.nan)
-    mean = np.where(observed, day, 0.0).sum(axis=1) / np.maximum(observed.sum(axis=1), 1)
-    mean = np.where(observed.any(axis=1), mean, np.nan)
-    return np.nan_to_num(np.concatenate([earlier, mean[:, None]], axis=1) - last[:, None])
+    return np.nan_to_num(np.concatenate([earlier, _mean(day)[:, None]], axis=1) - last[:, None])
+
+
+def _mean(values: Floats) -> Floats:
+    """Of each row, of what is observed; NaN where nothing is."""
+    observed = np.isfinite(values)
+    count = observed.sum(axis=1)
+    total = np.where(observed, values, 0.0).sum(axis=1, dtype=np.float64)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A forecaster of three coefficients a horizon: last value, mean of the hour, constant.
+    """A forecaster of three coefficients a horizon: last value, mean of the hour, mean of the week.
 
     `coefficients` (HORIZON_H, 3); `residuals` (HORIZON_H, len(QUANTILES)): quantiles of truth less forecast.
     Persistence is (1, 0, 0). `is_seasonal` takes yesterday's hour for the last value.
+    Unless `is_of_any_level` the third is a constant: of models of before, which knew one city's level.
     `tendency` (HORIZON_H, changes of `Recent`): how it goes on from how it went; of the trend alone.
     """
 
@@ -80,6 +96,7 @@ class Baseline:
     residuals: Floats
     is_seasonal: bool = False
     tendency: Floats | None = None
+    is_of_any_level: bool = False
 
     def centre(self, facts: Recent) -> Floats:
         """The point forecast, (n, HORIZON_H); finite wherever one value of the week is."""
@@ -87,8 +104,10 @@ class Baseline:
         usual = np.where(np.isfinite(facts.hour_means), facts.hour_means, last)
         if self.is_seasonal:
             last = np.where(np.isfinite(facts.yesterday), facts.yesterday, usual)
-        level = last * self.coefficients[:, 0] + usual * self.coefficients[:, 1] + self.coefficients[:, 2]
-        return level if self.tendency is None else level + facts.changes @ self.tendency.T
+        of_last, of_usual, rest = self.coefficients.T
+        base = facts.mean[:, None] if self.is_of_any_level else np.ones((1, 1))
+        level = last * of_last + usual * of_usual + base * rest
+        return np.asarray(level if self.tendency is None else level + facts.changes @ self.tendency.T)
 
     def quantiles(self, facts: Recent) -> Floats:
         """The forecast with its band, (n, HORIZON_H, len(QUANTILES)), in order."""
@@ -105,12 +124,13 @@ def fitted_baseline(name: str, facts: Recent, truth: Floats) -> Baseline:
         coefficients = _blend_coefficients(facts, truth)
     else:
         coefficients = np.tile([1.0, 0.0, 0.0], (HORIZON_H, 1))
-    bare = Baseline(name, coefficients, np.zeros((HORIZON_H, len(QUANTILES))), name == SEASONAL_NAIVE)
+    none = np.zeros((HORIZON_H, len(QUANTILES)))
+    bare = Baseline(name, coefficients, none, name == SEASONAL_NAIVE, is_of_any_level=name == BLEND)
     error = truth - bare.centre(facts)
     residuals = np.nanquantile(error, QUANTILES, axis=0).T
     if name != BLEND:
         residuals = residuals - residuals[:, MEDIAN : MEDIAN + 1]  # it says its value, and a band around it
-    return Baseline(name, coefficients, residuals, bare.is_seasonal)
+    return replace(bare, residuals=residuals)
 
 
 def fitted_trend(facts: Recent, truth: Floats) -> Baseline:
@@ -132,11 +152,15 @@ def fitted_trend(facts: Recent, truth: Floats) -> Baseline:
 
 
 def _blend_coefficients(facts: Recent, truth: Floats) -> Floats:
-    """Least squares of each horizon."""
+    """Least squares of each horizon, their sum 1.
+
+    So a place of another level, a mountain's pressure or a desert's heat, is not pulled towards ours.
+    """
     usual = np.where(np.isfinite(facts.hour_means), facts.hour_means, facts.last[:, None])
     rows = []
     for hour in range(HORIZON_H):
         known = np.isfinite(truth[:, hour]) & np.isfinite(facts.last)
-        given = np.stack([facts.last, usual[:, hour], np.ones(len(truth))], axis=1)[known]
-        rows.append(np.linalg.lstsq(given, truth[known, hour], rcond=None)[0])
+        given = np.stack([facts.last, usual[:, hour]], axis=1)[known] - facts.mean[known, None]
+        of_last, of_usual = np.linalg.lstsq(given, truth[known, hour] - facts.mean[known], rcond=None)[0]
+        rows.append([of_last, of_usual, 1 - of_last - of_usual])
     return np.array(rows)

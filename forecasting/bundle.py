@@ -1,7 +1,9 @@
 """One model as it is used: its card, its network, and a forecast for every series that can have one."""
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -18,7 +20,7 @@ from forecasting.transforms import restored
 
 CARD_FILE, NETWORK_FILE = "model.json", "model.tflite"
 
-CHUNK = 2048  # series
+CHUNK = 1024  # series that a thread forecasts at a time
 
 Network = Callable[[tuple[Floats, ...]], Floats]
 
@@ -39,10 +41,11 @@ class Predictions:
 
 @dataclass(frozen=True, slots=True)
 class ModelBundle:
-    """A card with its network; baselines have none."""
+    """A card with its network, baselines have none; its forecasts are made by `threads` threads."""
 
     card: ModelCard
     network: Network | None = None
+    threads: int = 1
 
     @classmethod
     def of(cls, files: Mapping[str, bytes], *, threads: int = 1) -> "ModelBundle":
@@ -52,14 +55,14 @@ class ModelBundle:
         """
         try:
             card = decoded_card(files[CARD_FILE])
-            network = None if card.kind in BASELINES else LiteRtNetwork(files[NETWORK_FILE], threads=threads)
+            network = None if card.kind in BASELINES else LiteRtNetwork(files[NETWORK_FILE])
         except KeyError as error:
             raise BadInputError("incomplete_model", f"a model without {error}") from error
-        return cls(card, network)
+        return cls(card, network, threads)
 
     def surroundings(self, table: HourlyTable, *, heard: Booleans | None = None) -> Surroundings:
         """The table made ready for many forecasts; of the `heard` series' neighbours alone, if given."""
-        return surroundings(table, self.card.features, heard=heard)
+        return surroundings(table, self.card.features, heard=heard, threads=self.threads)
 
     def predict(
         self, table: HourlyTable, *, factors: Floats | None = None, allows_network: bool = True
@@ -90,14 +93,11 @@ class ModelBundle:
 
         Some at a time: what the network reads of ten thousand is far larger than what is said of them.
         """
-        parts = [
-            self._predicted(
-                around, series[at : at + CHUNK], columns[at : at + CHUNK],
-                factors=factors, allows_network=allows_network,
-            )
-            for at in range(0, max(len(series), 1), CHUNK)
-        ]  # fmt: skip
-        return _joined(parts)
+        part = partial(self._predicted, around, factors=factors, allows_network=allows_network)
+        starts = range(0, max(len(series), 1), CHUNK)
+        with ThreadPoolExecutor(self.threads) as pool:
+            parts = pool.map(lambda at: part(series[at : at + CHUNK], columns[at : at + CHUNK]), starts)
+            return _joined(list(parts))
 
     def _predicted(
         self,
@@ -176,6 +176,7 @@ def _shrunk(read: Features, neighbour_week: Floats | None) -> Recent:
         facts,
         last=_mixed(facts.last, theirs.last, trust),
         hour_means=_mixed(facts.hour_means, theirs.hour_means, trust[:, None]),
+        mean=_mixed(facts.mean, theirs.mean, trust),
     )
 
 

@@ -23,12 +23,13 @@ class BaselineCard(msgspec.Struct, frozen=True):
     residuals: list[list[float]]
     is_seasonal: bool = False
     tendency: list[list[float]] | None = None
+    is_of_any_level: bool = False
 
     def baseline(self) -> Baseline:
         """The forecaster."""
         return Baseline(
             self.name, np.array(self.coefficients), np.array(self.residuals), self.is_seasonal,
-            None if self.tendency is None else np.array(self.tendency),
+            None if self.tendency is None else np.array(self.tendency), self.is_of_any_level,
         )  # fmt: skip
 
 

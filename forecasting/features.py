@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from contracts.forecasts import HORIZON_H
-from forecasting.baselines import WEEK_H, Baseline, Recent, recent
+from forecasting.baselines import WEEK_H, Baseline, Recent, hour_means, recent
 from forecasting.hourly_table import HOUR_S, Booleans, Floats, HourlyTable, Integers
 from forecasting.neighbours import nearest, neighbour_medians
 from forecasting.seasons import season_features
@@ -74,26 +74,32 @@ class Surroundings:
     covariates: dict[str, Floats]
 
 
-def surroundings(table: HourlyTable, spec: FeatureSpec, *, heard: Booleans | None = None) -> Surroundings:
+def surroundings(
+    table: HourlyTable, spec: FeatureSpec, *, heard: Booleans | None = None, threads: int = 1
+) -> Surroundings:
     """Transform the values and find each series' neighbours; of the `heard` series alone, if given."""
     values = transformed(table.values, table.measure).astype(np.float32)
-    neighbours = _neighbours(table, values, spec, heard) if spec.neighbours_max else None
+    neighbours = _neighbours(table, values, spec, heard, threads) if spec.neighbours_max else None
+    # What no sensor of a city measures is missing there, at every place and hour.
+    nowhere = np.full(values.shape, np.nan, dtype=np.float32)
     covariates = {
-        each.name: transformed(table.covariates[each.name], each.name).astype(np.float32)
+        each.name: transformed(table.covariates.get(each.name, nowhere), each.name).astype(np.float32)
         for each in spec.covariates
     }
     return Surroundings(table, values, neighbours, covariates)
 
 
-def _neighbours(table: HourlyTable, values: Floats, spec: FeatureSpec, heard: Booleans | None) -> Floats:
+def _neighbours(
+    table: HourlyTable, values: Floats, spec: FeatureSpec, heard: Booleans | None, threads: int
+) -> Floats:
     """The neighbours' medians, (series, hours); series that are not heard have none and are nobody's."""
     chosen = np.flatnonzero(heard) if heard is not None else np.arange(len(values))
     near = nearest(
         table.lat[chosen], table.lon[chosen],
-        radius_km=spec.neighbours_radius_km, at_most=spec.neighbours_max,
+        radius_km=spec.neighbours_radius_km, at_most=spec.neighbours_max, threads=threads,
     )  # fmt: skip
     medians = np.full(values.shape, np.nan, dtype=np.float32)
-    medians[chosen] = neighbour_medians(values[chosen], near)
+    medians[chosen] = neighbour_medians(values[chosen], near, threads=threads)
     return medians
 
 
@@ -103,7 +109,7 @@ class Windows:
 
     `week` (n, WEEK_H) the hours before, `neighbour_week` the same of the neighbours or None,
     `covariate_context` by name (n, context_h); NaN where missing or before the table begins.
-    `future_s` (n, HORIZON_H) starts of the hours to come.
+    `issued_s` (n,) the start of the first hour to come.
     """
 
     series: Integers
@@ -111,7 +117,7 @@ class Windows:
     week: Floats
     neighbour_week: Floats | None
     covariate_context: dict[str, Floats]
-    future_s: Integers
+    issued_s: Integers
     lat: Floats
     lon: Floats
 
@@ -119,14 +125,13 @@ class Windows:
 def windows(around: Surroundings, spec: FeatureSpec, series: Integers, columns: Integers) -> Windows:
     """The windows of forecasts issued at the start of hour `columns` (n,) for the rows `series` (n,)."""
     table = around.table
-    starts = table.starts_at_s + HOUR_S * columns.astype(np.int64)
     return Windows(
         series,
         columns,
         _before(around.values, series, columns, WEEK_H),
         None if around.neighbours is None else _before(around.neighbours, series, columns, WEEK_H),
         {name: _before(each, series, columns, spec.context_h) for name, each in around.covariates.items()},
-        starts[:, None] + HOUR_S * np.arange(HORIZON_H, dtype=np.int64)[None],
+        table.starts_at_s + HOUR_S * columns.astype(np.int64),
         table.lat[series],
         table.lon[series],
     )
@@ -170,36 +175,35 @@ def features(spec: FeatureSpec, anchor: Baseline, seen: Windows) -> Features:
     context = seen.week[:, -spec.context_h :]
     mask = np.isfinite(context)
     level, spread = _level_and_spread(context, mask, spec)
-    facts = warmed(recent(seen.week), seen, level)
+    theirs = None if seen.neighbour_week is None else hour_means(seen.neighbour_week)
+    facts = warmed(recent(seen.week), theirs, level)
     scaled = partial(_scaled, level=level, spread=spread)
-    last = scaled(np.nan_to_num(facts.last, nan=spec.level_mean))
-    past = [_filled(scaled(context))[..., None], mask[..., None], _past_seasons(spec, seen)]
-    past += [_standardised(each, seen.covariate_context[each.name]) for each in spec.covariates]
     anchored = _filled(scaled(anchor.centre(facts)))
     usual = _filled(scaled(np.where(np.isfinite(facts.hour_means), facts.hour_means, facts.last[:, None])))
     ahead = np.broadcast_to(np.arange(1, HORIZON_H + 1) / HORIZON_H, anchored.shape)
-    future = [_seasons(spec, seen.future_s, seen), np.stack([ahead, anchored, usual], axis=-1)]
-    if seen.neighbour_week is not None:
-        theirs = scaled(seen.neighbour_week[:, -spec.context_h :])
-        past.append(np.stack([_filled(theirs), np.isfinite(theirs)], axis=-1))
-        their_hours = scaled(recent(seen.neighbour_week).hour_means)
-        future.append(np.where(np.isfinite(their_hours), _filled(their_hours), usual)[..., None])
+    past = [_masked(scaled(context)), _seasons(spec, seen, range(-spec.context_h, 0))]
+    past += [_standardised(each, seen.covariate_context[each.name]) for each in spec.covariates]
+    future = [_seasons(spec, seen, range(HORIZON_H)), np.stack([ahead, anchored, usual], axis=-1)]
+    if seen.neighbour_week is not None and theirs is not None:
+        past.append(_masked(scaled(seen.neighbour_week[:, -spec.context_h :])))
+        hours = scaled(theirs)
+        future.append(np.where(np.isfinite(hours), _filled(hours), usual)[..., None])
     told = (level - spec.level_mean) / spec.level_scale if spec.is_level_told else np.zeros_like(level)
-    static = np.stack(
-        [told, np.log(spread), last,
-         np.minimum(facts.age_h, WEEK_H) / 24], axis=-1,
-    )  # fmt: skip
+    last = scaled(np.nan_to_num(facts.last, nan=spec.level_mean))
+    static = np.stack([told, np.log(spread), last, np.minimum(facts.age_h, WEEK_H) / 24], axis=-1)
     return Features(
         _joined(past), _joined(future), _filled(static), anchored.astype(np.float32), level, spread,
         mask.sum(axis=1), np.asarray(np.isnan(seen.week[:, :COLD_H]).all(axis=1)), facts,
     )  # fmt: skip
 
 
-def warmed(facts: Recent, seen: Windows, level: Floats) -> Recent:
-    """The same facts; hours that the own week lacks are the neighbours', moved to the own level."""
-    if seen.neighbour_week is None:
+def warmed(facts: Recent, theirs: Floats | None, level: Floats) -> Recent:
+    """The same facts; hours that the own week lacks are the neighbours', moved to the own level.
+
+    `theirs` (n, HORIZON_H): the neighbours' hour means.
+    """
+    if theirs is None:
         return facts
-    theirs = recent(seen.neighbour_week).hour_means
     known = np.isfinite(theirs)
     mean = np.where(known, theirs, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
     moved = theirs - mean[:, None] + level[:, None]
@@ -208,6 +212,8 @@ def warmed(facts: Recent, seen: Windows, level: Floats) -> Recent:
 
 
 def _before(values: Floats, series: Integers, columns: Integers, hours: int) -> Floats:
+    if len(columns) and hours <= columns[0] <= values.shape[1] and (columns == columns[0]).all():
+        return values[series, columns[0] - hours : columns[0]]  # one hour of issue, as in serving
     at = columns[:, None] + np.arange(-hours, 0)[None]
     inside = (at >= 0) & (at < values.shape[1])
     found = values[series[:, None], np.clip(at, 0, values.shape[1] - 1)]
@@ -232,23 +238,24 @@ def _filled(values: Floats) -> Floats:
     return np.clip(np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0), -SCALED_MAX, SCALED_MAX)
 
 
+def _masked(values: Floats) -> Floats:
+    """The values, and where there are any, (n, hours, 2)."""
+    return np.stack([_filled(values), np.isfinite(values)], axis=-1, dtype=np.float32, casting="same_kind")
+
+
 def _standardised(covariate: Covariate, context: Floats) -> Floats:
     """The covariate and its mask, (n, context_h, 2)."""
-    known = np.isfinite(context)
     if covariate.is_centred:
+        known = np.isfinite(context)
         count = np.maximum(known.sum(axis=1), 1)
         context = context - (np.where(known, context, 0.0).sum(axis=1, dtype=np.float64) / count)[:, None]
-    return np.stack([_filled((context - covariate.mean) / covariate.scale), known], axis=-1)
+    return _masked((context - covariate.mean) / covariate.scale)
 
 
-def _seasons(spec: FeatureSpec, at_s: Integers, seen: Windows) -> Floats:
-    return season_features(at_s, seen.lat, seen.lon, spec.seasons)
-
-
-def _past_seasons(spec: FeatureSpec, seen: Windows) -> Floats:
-    back_s = HOUR_S * np.arange(-spec.context_h, 0, dtype=np.int64)
-    return _seasons(spec, seen.future_s[:, :1] + back_s[None], seen)
+def _seasons(spec: FeatureSpec, seen: Windows, hours: range) -> Floats:
+    """Of the hours from before the issue (negative) to after it."""
+    return season_features(seen.issued_s, np.array(hours), seen.lat, seen.lon, spec.seasons)
 
 
 def _joined(channels: list[Floats]) -> Floats:
-    return np.concatenate(channels, axis=-1).astype(np.float32)
+    return np.concatenate(channels, axis=-1, dtype=np.float32, casting="same_kind")

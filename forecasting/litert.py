@@ -12,14 +12,35 @@ BATCH = 512  # larger ones fall out of the cache
 
 
 class LiteRtNetwork:
-    """One exported network; its inputs are told by name, its batch is of one size, the last one padded."""
+    """One exported network, for any number of threads at once."""
 
-    def __init__(self, model: bytes, *, threads: int = 1) -> None:
+    def __init__(self, model: bytes) -> None:
         """Raises BadInputError where the bytes are no such network."""
+        self._model = model
+        self._idle = [_Runner(model)]
+
+    def __call__(self, inputs: tuple[Floats, ...]) -> Floats:
+        """The answer (n, horizon, quantiles), scaled; inputs as `Features.inputs`."""
+        try:
+            runner = self._idle.pop()
+        except IndexError:  # all are at work: each thread that calls has its own
+            runner = _Runner(self._model)
+        answer = runner(inputs)
+        self._idle.append(runner)
+        return answer
+
+
+class _Runner:
+    """The network for one thread; its inputs are told by name, its batch is of one size, the last padded.
+
+    By one thread only: its operations are so short that two spend as much on waiting for each other.
+    """
+
+    def __init__(self, model: bytes) -> None:
         from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - only who predicts needs it
 
         try:
-            self._interpreter: Any = Interpreter(model_content=model, num_threads=threads)
+            self._interpreter: Any = Interpreter(model_content=model, num_threads=1)
             details = {_name(each): each for each in self._interpreter.get_input_details()}
             self._inputs = [details[name] for name in INPUTS]
         except (ValueError, RuntimeError, KeyError) as error:
@@ -28,7 +49,6 @@ class LiteRtNetwork:
         self._batch = 0
 
     def __call__(self, inputs: tuple[Floats, ...]) -> Floats:
-        """The answer (n, horizon, quantiles), scaled; inputs as `Features.inputs`."""
         count = len(inputs[0])
         batch = min(BATCH, count)
         return np.concatenate(

@@ -1,6 +1,7 @@
 """The commands of the trainer: `luftstrom train …`, the same as `python -m model_training …`."""
 
 import signal
+from contextlib import nullcontext
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +16,7 @@ from forecasting.card import Kind
 from forecasting.registry import ModelRegistry
 from forecasting.registry_settings import opened_registry
 from model_training.protocols import PROTOCOLS, Protocol, by_time, utc_s
-from model_training.settings import Settings
+from model_training.settings import CHAMPIONS, Settings
 from runtime.settings import SettingsError, read_settings
 
 app = typer.Typer(
@@ -173,6 +174,35 @@ def backtest(  # noqa: PLR0913, PLR0917
         times = replace(times, test_step=step)
     ready = commands.make_ready(data, measure, times)
     screen.show_backtest(commands.backtested(ready, _registry(registry), model or [], with_lightgbm=lightgbm))
+
+
+@app.command()
+def check(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Folders or files of readings, as of `fetch`; or else give --data."),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder of hourly tables that were fetched before.")
+    ] = None,
+    registry: Annotated[
+        str, typer.Option("--registry", help="Registry of the champions; else those that come with us.")
+    ] = str(CHAMPIONS),
+) -> None:
+    """Check the champions on a city of your own, beside the baselines; nothing is trained.
+
+    Wants two weeks of readings or more, for example of archive.sensor.community. The baselines learn from
+    the first two fifths of them, all are tested on the last half. What a measure lacks is told, the others
+    go on.
+    """
+    from model_training import checking, screen  # noqa: PLC0415
+
+    if (data is None) != bool(paths):
+        raise typer.BadParameter("name files or folders of readings, or else --data")
+    tables = nullcontext(data) if data is not None else checking.fetched(paths or [], tell=screen.show_line)
+    with tables as folder:
+        for version, tested in checking.checks(folder, _registry(registry), tell=screen.show_line):
+            screen.show_check(version, tested)
 
 
 @app.command()

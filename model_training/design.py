@@ -16,7 +16,6 @@ class NetworkDesign:
     steps_max: int = 500
     steps_between_validations: int = 50
     patience: int = 4  # validations without a better one
-    is_compiled: bool = True  # by XLA: half a minute at first, then twice as fast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

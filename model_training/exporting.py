@@ -6,24 +6,32 @@ from typing import Any
 
 import tensorflow as tf
 
-from forecasting.features import FeatureSpec
-from model_training.design import NetworkDesign
-from model_training.network import built
+from contracts.forecasts import HORIZON_H
+from forecasting.features import STATIC_CHANNELS, FeatureSpec
+from forecasting.litert import INPUTS
+from model_training.twin import Twin
 
 
-def exported(network: Any, spec: FeatureSpec, design: NetworkDesign, *, members: int) -> bytes:
+def exported(network: Any, spec: FeatureSpec, *, members: int) -> bytes:
     """The network as LiteRT, of built-in operations alone.
 
-    By way of an unrolled twin, for the recurrence itself does not convert, and of a saved model: what
-    converts straight from the functions of Keras "succeeds" and answers NaN.
+    By way of a twin that is written out hour by hour, for the recurrence itself does not convert, and what
+    Keras unrolls takes 1.7 times as long.
     """
-    twin = built(spec, design, members=members, unroll=True)
-    twin.set_weights(network.get_weights())
-    with tempfile.TemporaryDirectory() as folder:
-        twin.export(folder, verbose=False)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        return bytes(converter.convert())
+    shapes = (
+        (spec.context_h, spec.past_channels), (HORIZON_H, spec.future_channels), (STATIC_CHANNELS,),
+        (HORIZON_H,),
+    )  # fmt: skip
+    given = [
+        tf.TensorSpec((None, *shape), tf.float32, name=name)
+        for name, shape in zip(INPUTS, shapes, strict=True)
+    ]
+    twin = tf.function(Twin(network, members=members))
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [twin.get_concrete_function(*given)], tf.Module()
+    )
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    return bytes(converter.convert())
 
 
 def keras_bytes(network: Any) -> bytes:

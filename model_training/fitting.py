@@ -57,10 +57,10 @@ def trained(
     return joined(members, spec, design)
 
 
-def joined(members: list[Any], spec: FeatureSpec, design: NetworkDesign, *, unroll: bool = False) -> Any:
+def joined(members: list[Any], spec: FeatureSpec, design: NetworkDesign) -> Any:
     """One network of several: the mean of their quantiles."""
     count = len(members)
-    whole = built(spec, design, members=count, unroll=unroll)
+    whole = built(spec, design, members=count)
     for number, member in enumerate(members):
         for layer in member.layers:
             if layer.weights:
@@ -76,7 +76,7 @@ def _fitted(
     rate = keras.optimizers.schedules.CosineDecay(design.learning_rate, design.steps_max, alpha=0.05)
     network.compile(
         keras.optimizers.AdamW(rate, weight_decay=design.weight_decay, clipnorm=1.0), weighted_pinball,
-        jit_compile=design.is_compiled,
+        jit_compile=False,  # XLA and the same answer every time exclude each other
     )  # fmt: skip
     course = _Course(network, material, split.validation, design, seed, tell)
     was_stopped = False

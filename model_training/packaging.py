@@ -22,7 +22,7 @@ def packed(ready: Prepared, card: ModelCard, network: Any, steps: list[Step]) ->
     """The files of a version; raises BadInputError where the exported network does not agree."""
     golden = golden_batch(ready, network)
     members = len(card.training.seeds) if card.training else 1
-    litert = exported(network, card.features, ready.design.network, members=members)
+    litert = exported(network, card.features, members=members)
     require_agreement(litert, golden)
     return {
         CARD_FILE: encoded_card(card), NETWORK_FILE: litert, KERAS_FILE: keras_bytes(network),

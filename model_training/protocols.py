@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from contracts.errors import BadInputError
-from forecasting.hourly_table import Booleans, HourlyTable
+from forecasting.hourly_table import HOUR_S, Booleans, HourlyTable
 from model_training.sources.beijing import CHINA_STANDARD_TIME_S, STATIONS
 from model_training.splits import Examples, Split, origins, split_by_month_ends, split_by_time
 from model_training.tables import Data
@@ -107,6 +107,32 @@ def by_time(train_until: str, validate_until: str, test_until: str, leave_out: s
     return Protocol(
         train_until_s=times[0], validate_until_s=times[1], test_until_s=times[2], leave_out=leave_out
     )
+
+
+FITTED, VALIDATED = 0.4, 0.5  # of what was observed
+DAYS_MIN = 14
+DAY_H = 24
+
+
+def of_any_span(table: HourlyTable) -> Protocol:
+    """The plain protocol of what a table has: two fifths for baselines, a tenth for bands, half for the test.
+
+    By what was observed, not by the clock, for few cities are observed evenly. All places count as seen.
+    Raises BadInputError where it is fewer days than `DAYS_MIN`.
+    """
+    observed = np.isfinite(table.values).any(axis=0)
+    if (days := observed.sum() / DAY_H) < DAYS_MIN:
+        raise BadInputError(
+            "too_little_data", f"{table.measure}: {days:.1f} days of hours; {DAYS_MIN} are the least"
+        )
+    share = np.cumsum(observed) / observed.sum()
+    first, second = (int(np.searchsorted(share, each)) + 1 for each in (FITTED, VALIDATED))
+    times = (table.starts_at_s + HOUR_S * column for column in (first, second, table.hours))
+    train_until_s, validate_until_s, test_until_s = times
+    return Protocol(
+        train_until_s=train_until_s, validate_until_s=validate_until_s, test_until_s=test_until_s,
+        leave_out=NONE,
+    )  # fmt: skip
 
 
 # sensor.community in Aberdeen: the history before the recordings (local_stack/recordings) begins to be told.

@@ -58,14 +58,24 @@ def show_backtest(tested: Backtest) -> None:
             console.print(_skill_table(tested, who))
 
 
+def show_check(version: str, tested: Backtest) -> None:
+    """Scores of a champion beside the baselines, and its skill in a sentence."""
+    sensors, share = len(set(tested.sensor_ids.tolist())), tested.network_share[version]
+    show_line(f"\n{tested.measure}: {len(tested.day):,} forecasts of {sensors} sensors by {version}")
+    console.print(_scores_table(tested))
+    best = tested.best_baseline()
+    by_whom = f"{share:.0%} of them by the network, the others by its blend" if share else "all by its blend"
+    show_line(f"skill in MASE over {best}: {skill_text(tested.ratio(version, best))}; {by_whom}")
+
+
 def _scores_table(tested: Backtest) -> Table:
     groups = list(HORIZON_GROUPS)
-    table = Table(
-        "forecaster", "MASE", "seen", "unseen", "WQL", "MAE", "RMSSE", "cover 80", *groups, box=None
-    )
+    # Where no place was left out, or all were, there is nothing to tell apart.
+    places = WHO if all(tested.chosen(who).any() for who in WHO) else (ALL,)
+    table = Table("forecaster", "MASE", *places[1:], "WQL", "MAE", "RMSSE", "cover 80", *groups, box=None)
     for name in tested.quantiles:
         whole = tested.scores(name)
-        mase = [tested.scores(name, who).mase for who in WHO]
+        mase = [tested.scores(name, who).mase for who in places]
         by_group = [tested.scores(name, ALL, group).mase for group in groups]
         table.add_row(
             name,

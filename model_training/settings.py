@@ -9,6 +9,9 @@ from forecasting.registry_settings import RegistrySettings
 from runtime.influx_access import InfluxAccessSettings
 from runtime.kafka_security import KafkaSecuritySettings
 
+# The registry that comes with the code, README.md tells of what.
+CHAMPIONS = Path(__file__).parent / "champions"
+
 
 class Settings(KafkaSecuritySettings, InfluxAccessSettings, RegistrySettings):
     """Read once, at start, from MODEL_TRAINING_* environment variables."""

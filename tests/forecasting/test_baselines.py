@@ -52,3 +52,17 @@ def test_without_a_day_nothing_changed_and_without_a_week_nothing_is_forecast():
     trend = fitted_trend(recent(ramps()[0]), ramps()[1])
     assert np.isfinite(trend.centre(facts)[0]).all()
     assert np.isnan(trend.centre(facts)[1]).all()
+
+
+def test_the_blend_says_of_a_higher_place_the_same_and_so_much_more():
+    """A mountain's pressure, a desert's heat: what one city taught holds at any level."""
+    random = np.random.default_rng(3)
+    weather = 10 + np.cumsum(random.normal(0, 0.3, (50, WEEK_H + HORIZON_H)), axis=1)
+    week, truth = weather[:, :WEEK_H], weather[:, WEEK_H:]
+    blend = fitted_baseline(BLEND, recent(week), truth)
+
+    higher = blend.quantiles(recent(week + 1000))
+
+    np.testing.assert_allclose(higher, blend.quantiles(recent(week)) + 1000, atol=1e-6)
+    # And it is no persistence: it goes back towards the week.
+    assert np.abs(blend.centre(recent(week)) - week[:, -1:]).max() > 0.5

@@ -8,7 +8,8 @@ from contracts.measures import MEASURE_BY_NAME
 from forecasting.baselines import CHANGES_H, WEEK_H
 from forecasting.bundle import ModelBundle
 from forecasting.card import BaselineCard, TrainingRanges, decoded_card, encoded_card
-from tests.forecasting.builders import a_card, a_daily_wave, a_table, an_anchored_network
+from forecasting.features import Covariate
+from tests.forecasting.builders import a_card, a_daily_wave, a_spec, a_table, an_anchored_network
 
 MEDIAN = QUANTILES.index(0.5)
 NAN = np.nan
@@ -74,6 +75,30 @@ def test_few_hours_are_moved_towards_the_neighbours():
 
     assert found.methods[0] == Method.BLEND_SPARSE
     assert 10.0 < found.quantiles[0, 0, MEDIAN] < 30.0
+
+
+def test_any_number_of_threads_says_the_same(monkeypatch):
+    monkeypatch.setattr("forecasting.bundle.CHUNK", 7)
+    monkeypatch.setattr("forecasting.neighbours.CHUNK", 5)
+    table = a_table(a_daily_wave(count=40))
+
+    alone, together = (
+        ModelBundle(a_card(), an_anchored_network, threads).predict(table) for threads in (1, 3)
+    )
+
+    np.testing.assert_array_equal(alone.quantiles, together.quantiles)
+    assert together.sensor_ids.tolist() == table.sensor_ids.tolist()
+
+
+def test_what_a_city_does_not_measure_at_all_is_missing():
+    spec = a_spec(covariates=(Covariate("humidity", 70.0, 10.0), Covariate("pressure", 0.0, 1.0, True)))
+    values = a_daily_wave()
+    bundle = ModelBundle(a_card(measure="temperature", features=spec), an_anchored_network)
+
+    found = bundle.predict(a_table(values, measure="temperature", covariates={"humidity": values + 60}))
+
+    assert found.methods == [Method.RNN] * 3
+    assert np.isfinite(found.quantiles).all()
 
 
 def test_a_silent_series_has_no_forecast():

@@ -16,7 +16,7 @@ SENSORS = tuple(range(1, 9))
 PROTOCOL = replace(by_time("2019-02-10", "2019-02-22", "2019-03-17", "every:4"), test_step=7)
 DESIGN = Design(
     features=FeatureDesign(seasons=("hour_sin", "hour_cos"), covariates=("humidity",)),
-    network=NetworkDesign(units=16, batch=128, steps_max=100, is_compiled=False),
+    network=NetworkDesign(units=16, batch=128, steps_max=100),
 )
 
 
