@@ -149,15 +149,15 @@ def backtest(
     )  # fmt: skip
 
 
-def forecasts(bundle: ModelBundle, ready: Prepared, examples: Examples) -> tuple[Floats, float]:
-    """A model's quantiles for the examples, and the share of them that its network made.
+def forecasts(bundle: ModelBundle, ready: Prepared, examples: Examples) -> tuple[Floats, float | None]:
+    """A model's quantiles for the examples, and the share of them that its network made; None of a baseline.
 
     Its bands are repaired day by day, as in serving: by the forecasts of the `CALIBRATION_D` days before
     whose truths had come by then, those of the validation span among them.
     """
     if bundle.network is None:
         said, _ = _raw_forecasts(bundle, ready, examples)
-        return said, 0.0
+        return said, None
     before = _evenly(ready.split.validation, examples)
     whole = Examples(
         np.concatenate([before.series, examples.series]), np.concatenate([before.columns, examples.columns])

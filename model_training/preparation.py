@@ -93,7 +93,7 @@ def training_ranges(
 def baseline_card(baseline: Baseline) -> BaselineCard:
     """The baseline in numbers, at a precision that suffices."""
     return BaselineCard(
-        baseline.name, np.round(baseline.coefficients, 5).tolist(), np.round(baseline.residuals, 4).tolist(),
+        baseline.name, np.round(baseline.coefficients, 7).tolist(), np.round(baseline.residuals, 4).tolist(),
         baseline.is_seasonal, None if baseline.tendency is None else np.round(baseline.tendency, 5).tolist(),
         baseline.is_of_any_level,
     )  # fmt: skip
