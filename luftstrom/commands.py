@@ -1,8 +1,9 @@
 """What the commands do; how it looks is in `screen`."""
 
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from contracts.errors import BadInputError, UnavailableError
@@ -33,6 +34,7 @@ from runtime.clock import SystemClock
 from runtime.influx_reader import InfluxReader
 from runtime.kafka_publisher import KafkaPublisher
 from runtime.kafka_reader import KafkaLogReader
+from runtime.log_interfaces import Progress
 from runtime.settings import environment_name, read_settings
 from scraper.backfill import lines_of
 from scraper.place_cache import RedisPlaceCache
@@ -82,21 +84,30 @@ def stack_overview() -> Overview:
     return Overview(rows=rows, freshness_s=_freshness_s(settings), logs_dir=settings.logs_dir)
 
 
-def reconciliation_now() -> Reconciliation:
-    """Both ends of the pipeline as they are now."""
+def reconciliation_now(*, is_quiet: bool) -> Reconciliation:
+    """Both ends of the pipeline as they are now; the log is read too where the sum is open without it."""
     with connections(_settings_of_running_stack()) as connected:
         connected.ledger.require_whole_store(now_s=time.time())
-        return connected.ledger.reconciliation()
+        whole = connected.ledger.reconciliation()
+        if whole.on_the_way <= 0:
+            return whole
+        with _log_progress(is_quiet=is_quiet) as on_progress:
+            return replace(whole, replaced=connected.ledger.replaced(on_progress=on_progress))
 
 
 def windows_now(span: Span, *, is_quiet: bool) -> list[Window]:
     """What each stage has of each window of the span, as it is now."""
-    settings = settings_of_influx()
-    with connections(settings) as connected:
-        if is_quiet:
-            return connected.ledger.windows(span, now_s=time.time())
-        with screen.progress_bar("log", unit="records", least=MANY_LETTERS) as bar:
-            return connected.ledger.windows(span, now_s=time.time(), on_progress=bar.update)
+    with connections(settings_of_influx()) as connected, _log_progress(is_quiet=is_quiet) as on_progress:
+        return connected.ledger.windows(span, now_s=time.time(), on_progress=on_progress)
+
+
+@contextmanager
+def _log_progress(*, is_quiet: bool) -> Iterator[Progress | None]:
+    if is_quiet:
+        yield None
+        return
+    with screen.progress_bar("log", unit="records", least=MANY_LETTERS) as bar:
+        yield bar.update
 
 
 def letters_listed(choice: Choice, *, limit: int, is_quiet: bool) -> Listed:

@@ -22,6 +22,7 @@ from luftstrom.windows import (
     Window,
     letters_by_window,
     published_by_window,
+    replaced_values,
     split_by_window,
 )
 from runtime.clock import iso_utc
@@ -59,6 +60,13 @@ class Ledger:
         set_aside = Counter(letter.reason for letter in self.dead_letters() if is_set_aside(letter))
         set_aside.update(self.set_aside_before())
         return Reconciliation(door=self.door(), stored_by_measure=stored, set_aside_by_reason=set_aside)
+
+    def replaced(self, *, on_progress: Progress | None = None) -> int:
+        """Values in the raw topics in whose place another reading's are stored."""
+        reader = KafkaLogReader(self.kafka_bootstrap_servers, security=self.security)
+        return replaced_values(
+            each for topic in DOORS.values() for each in reader.records(topic.name, on_progress=on_progress)
+        )
 
     def windows(self, span: Span, *, now_s: float, on_progress: Progress | None = None) -> list[Window]:
         """What each stage has of each window, asking Kafka and InfluxDB themselves.

@@ -36,14 +36,17 @@ def reconcile(
 ) -> None:
     """Compare what came in with what is stored; exit code 1 if the arithmetic does not close.
 
-    Values on the way make it open for the few seconds between a poll and the store. With --window Kafka and
+    Values on the way make it open for the few seconds between a poll and the store; of two readings of one
+    sensor and second the store holds one, and the other counts as replaced. With --window Kafka and
     InfluxDB are asked what each stage has; a window is judged once it is over for five minutes.
     """
     from luftstrom import reconciliation_metrics
 
     if window is None and (since or until):
         raise typer.BadParameter("--since and --until go with --window")
-    answer = _of_whole() if window is None else _of_windows(window, since, until, is_quiet=as_json)
+    answer = (
+        _of_whole(is_quiet=as_json) if window is None else _of_windows(window, since, until, is_quiet=as_json)
+    )
     if metrics_to is not None:
         reconciliation_metrics.write(answer.registry, metrics_to)
     if as_json:
@@ -63,11 +66,11 @@ class _Answer:
     show: Callable[[], None]
 
 
-def _of_whole() -> _Answer:
+def _of_whole(*, is_quiet: bool) -> _Answer:
     from luftstrom import reconciliation_metrics
     from luftstrom.commands import reconciliation_now
 
-    whole = reconciliation_now()
+    whole = reconciliation_now(is_quiet=is_quiet)
     return _Answer(
         whole.closes,
         screen.reconciliation_as_json(whole),

@@ -1,7 +1,7 @@
 """The number that proves it: what came in at the door against what lies in the store.
 
 Readings are counted at the door: fetched = published + repeated + refused + left out (not asked for).
-Values are counted from there: published = stored + set aside + ignored (housekeeping, by name).
+Values are counted from there: published = stored + set aside + ignored (housekeeping, by name) + replaced.
 """
 
 from collections.abc import Mapping
@@ -41,11 +41,14 @@ class Reconciliation:
     """Both ends of the pipeline at one moment.
 
     `set_aside_by_reason` counts values after the door; `stored_by_measure` counts values in InfluxDB.
+    `replaced` counts those in whose place another reading of the same sensor and second is stored; the log
+    is asked for them only where the sum is open without.
     """
 
     door: Door
     stored_by_measure: Mapping[str, int]
     set_aside_by_reason: Mapping[str, int]
+    replaced: int = 0
 
     @property
     def stored(self) -> int:
@@ -60,7 +63,8 @@ class Reconciliation:
     @property
     def on_the_way(self) -> int:
         """Values published and neither stored nor set aside; negative if something was doubled."""
-        return self.door.values_published - self.door.values_ignored - self.stored - self.set_aside
+        accounted = self.door.values_ignored + self.stored + self.set_aside + self.replaced
+        return self.door.values_published - accounted
 
     @property
     def closes(self) -> bool:

@@ -31,6 +31,7 @@ def of_whole(reconciliation: Reconciliation) -> CollectorRegistry:
     for stage, count in (
         ("published", door.values_published),
         ("ignored", door.values_ignored),
+        ("replaced", reconciliation.replaced),
         ("dead", reconciliation.set_aside),
         ("stored", reconciliation.stored),
         ("on_the_way", reconciliation.on_the_way),

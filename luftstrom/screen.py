@@ -237,11 +237,13 @@ def show_reconciliation(reconciliation: Reconciliation) -> None:
         f"+ {door.refused:,} refused + {door.left_out:,} left out  {_mark(door.closes)}",
         soft_wrap=True,
     )
+    replaced = reconciliation.replaced
     reasons = ", ".join(f"{reason} {n:,}" for reason, n in reconciliation.set_aside_by_reason.items())
     out.print(
         f"values:   {door.values_published:,} published = {reconciliation.stored:,} stored "
         f"+ {reconciliation.set_aside:,} set aside{f' ({reasons})' if reasons else ''} "
-        f"+ {door.values_ignored:,} ignored + {reconciliation.on_the_way:,} on the way  "
+        f"+ {door.values_ignored:,} ignored "
+        f"{f'+ {replaced:,} replaced ' if replaced else ''}+ {reconciliation.on_the_way:,} on the way  "
         f"{_mark(reconciliation.on_the_way == 0)}",
         soft_wrap=True,
     )
@@ -280,6 +282,7 @@ def reconciliation_as_json(reconciliation: Reconciliation) -> dict[str, Any]:
             "stored": dict(reconciliation.stored_by_measure),
             "set_aside": dict(reconciliation.set_aside_by_reason),
             "ignored": door.values_ignored,
+            "replaced": reconciliation.replaced,
             "on_the_way": reconciliation.on_the_way,
         },
         "closes": reconciliation.closes,

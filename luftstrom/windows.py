@@ -6,7 +6,7 @@ written = stored + set aside by the collector.
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
@@ -128,21 +128,34 @@ def published_by_window(
     the other door too.
     """
     readings = Distinct()
-    for _, record in records:
+    for record, _, values in _readings(records):
         start_s = span.window_of(record.timestamp_ms / 1000)
-        if start_s is None:
-            continue
+        if start_s is not None:
+            readings.add(_key("", record), start_s, values)
+    return readings.by_window()
+
+
+def replaced_values(records: Iterable[tuple[Partition, Record]]) -> int:
+    """Values of readings of the raw topics that another reading of the same sensor and second replaces.
+
+    The doors count both, and the store holds one: a sensor sent twice, or its hour came by both doors.
+    """
+    by_id, by_point = Distinct(), Distinct()
+    for record, number, values in _readings(records):
+        by_id.add(hash(number), 0, values)
+        by_point.add(_key("", record), 0, values)
+    return by_id.by_window()[1][0] - by_point.by_window()[1][0]
+
+
+def _readings(records: Iterable[tuple[Partition, Record]]) -> Iterator[tuple[Record, int, int]]:
+    """Each reading's record, its id, and how many values it has that are no housekeeping."""
+    for _, record in records:
         try:
             reading = _decode_counted(record.value or b"")
         except msgspec.MsgspecError:
             continue  # no reading of the scraper's; the job sets it aside as a whole
         types = (value.value_type for value in reading.sensordatavalues)
-        readings.add(
-            _key("", record),
-            start_s,
-            sum(not (isinstance(each, str) and each in HOUSEKEEPING) for each in types),
-        )
-    return readings.by_window()
+        yield record, reading.id, sum(not (isinstance(each, str) and each in HOUSEKEEPING) for each in types)
 
 
 def split_by_window(

@@ -244,7 +244,7 @@ def test_reconcile_tells_programs_by_its_exit_code(monkeypatch, stored, exit_cod
     reconciliation = Reconciliation(
         door=Door(values_published=2), stored_by_measure={"pm10": stored}, set_aside_by_reason={}
     )
-    monkeypatch.setattr(commands, "reconciliation_now", lambda: reconciliation)
+    monkeypatch.setattr(commands, "reconciliation_now", lambda **_: reconciliation)
     result = invoked("reconcile", "--json")
 
     assert result.exit_code == exit_code

@@ -1,6 +1,7 @@
 """The arithmetic that proves that nothing is lost and nothing doubled."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 
 import fakeredis
 import pytest
@@ -10,6 +11,7 @@ from contracts.errors import UnavailableError
 from contracts.stored import DAY_S
 from luftstrom.ledger import Ledger, is_set_aside
 from luftstrom.reconciliation import Door, Reconciliation
+from luftstrom.screen import show_reconciliation
 from scraper.memory import SINCE_KEY
 
 DOOR = Door(fetched=10, published=7, repeated=2, refused=1, values_published=20, values_ignored=3)
@@ -31,6 +33,16 @@ def test_a_lost_or_doubled_value_keeps_it_open(stored, on_the_way):
 
     assert reconciliation.on_the_way == on_the_way
     assert not reconciliation.closes
+
+
+def test_a_value_in_whose_place_another_is_stored_is_accounted_for(capsys):
+    reconciliation = a_reconciliation(stored=14)
+    show_reconciliation(reconciliation)
+    assert "replaced" not in capsys.readouterr().out
+
+    show_reconciliation(replace(reconciliation, replaced=1))
+    assert "+ 1 replaced + 0 on the way" in capsys.readouterr().out
+    assert replace(reconciliation, replaced=1).closes
 
 
 def test_a_reading_that_vanished_at_the_door_keeps_it_open():

@@ -30,6 +30,7 @@ from luftstrom.windows import (
     Window,
     letters_by_window,
     published_by_window,
+    replaced_values,
     span_of,
     split_by_window,
     windows_close,
@@ -115,6 +116,19 @@ def test_two_readings_of_a_sensor_in_one_second_count_as_the_store_has_them(log)
 
     assert dict(readings) == {3600: 2}
     assert dict(values) == {3600: 4}
+
+
+def test_values_of_a_second_reading_in_a_second_are_replaced_and_repeats_are_not(log):
+    raw = ((1, 1, ("P1", "P2")), (2, 1, ("P1", "signal")), (3, 2, ("P1",)), (3, 2, ("P1",)))
+    for number, sensor_id, types in raw:
+        body = a_raw_reading(number, types)
+        log.append(READINGS_RAW.name, body, key=b"%d" % sensor_id, timestamp_ms=3_600_000)
+
+    assert replaced_values(MemoryLogReader(log).records(READINGS_RAW.name)) == 1
+
+
+def test_without_readings_none_is_replaced(log):
+    assert replaced_values(MemoryLogReader(log).records(READINGS_RAW.name)) == 0
 
 
 def test_a_replayed_value_counts_once_and_is_written_where_the_group_is_behind_it(log):
