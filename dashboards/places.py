@@ -53,11 +53,11 @@ def extreme_places(measure: str, where: str, *, function: str, count: int) -> st
 
 
 def limit_line(limit: Limit, where: str) -> str:
-    """A limit as a line beside the hours it is to be compared with: InfluxQL has no constant."""
+    """A limit as a line through all hours that are shown: InfluxQL has no constant, but it fills with one."""
     field = MEASURE_BY_NAME[limit.measure].field
     return (
         f'SELECT mean("{field}_mean") * 0 + {limit.ug_m3:g} AS "{limit_name(limit)}" FROM {stored(PLACE_HOURS)} '
-        f"WHERE {where} AND $timeFilter GROUP BY time(1h) fill(none)"
+        f"WHERE {where} AND $timeFilter GROUP BY time(1h) fill({limit.ug_m3:g})"
     )
 
 
