@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from contracts.forecasts import QUANTILES, Method
 from forecasting.baselines import BASELINES
 from forecasting.folder_store import FolderStore
 from forecasting.registry import ModelRegistry
@@ -38,3 +39,22 @@ def test_a_champion_forecasts_every_sensor(measure):
 
     assert None not in found.methods
     assert np.isfinite(found.quantiles).all()
+
+
+@pytest.mark.parametrize(
+    ("measure", "level", "height"),
+    [
+        ("temperature", 33.0, 2.0), ("temperature", -28.0, 4.0), ("humidity", 15.0, 5.0),
+        ("pressure", 850.0, 1.5), ("pressure", 620.0, 1.5), ("pm25", 250.0, 60.0), ("pm10", 600.0, 150.0),
+    ],
+)  # fmt: skip
+def test_a_champion_keeps_to_the_air_of_a_place_that_is_unlike_where_it_learnt(measure, level, height):
+    values = a_daily_wave(level=level, height=height)
+    champion = CHAMPIONS.load_champion(measure)
+
+    found = champion.predict(a_table(values, measure=measure))
+
+    median = found.quantiles[:, :, QUANTILES.index(0.5)]
+    assert set(found.methods) == {Method.BLEND}
+    assert (median > values.min() - height / 2).all()
+    assert (median < values.max() + height / 2).all()
