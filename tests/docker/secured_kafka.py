@@ -2,7 +2,7 @@
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import kafka as kafka_python
@@ -22,6 +22,7 @@ START_LIMIT_S = 180.0  # Java starts twice: it formats the storage first
 class SecuredKafka:
     bootstrap_servers: str
     secrets: Path
+    server: Server | None = None
 
     def security(self, service):
         """How that service's client proves itself."""
@@ -58,7 +59,7 @@ def running_secured_kafka(folder, secrets):
     )
     server.start()
     try:
-        yield kafka
+        yield replace(kafka, server=server)
     finally:
         server.stop()
 

@@ -6,6 +6,7 @@ Its nodes are `fake_nodes`, or real ones: `nodes`.
 import json
 import secrets
 import subprocess
+import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,20 @@ class Cluster:
     def items(self, path, **parameters):
         """What a list has."""
         return (self.ask("GET", path, **parameters) or {"items": []})["items"]
+
+    def define(self, *paths, limit_s=TIMEOUT_S):
+        """Apply definitions of resources, and wait until the server knows each."""
+        ended = self.kubectl("apply", "--server-side", *(f"--filename={path}" for path in paths))
+        assert ended.returncode == 0, ended.stderr
+        ends_at_s = time.monotonic() + limit_s
+        # At first one may have no conditions at all, which kubectl takes for an error of the server.
+        while self._wait_for_definitions() != 0:
+            assert time.monotonic() < ends_at_s, "not every definition is known to the server"
+            time.sleep(0.2)
+
+    def _wait_for_definitions(self):
+        wait = ("wait", "crd", "--all", "--for=condition=Established", "--timeout=60s")
+        return self.kubectl(*wait).returncode
 
     def may(self, account, verb, resource, *, namespace, group="", name=""):
         """Whether a service account may do that."""

@@ -33,8 +33,5 @@ def crds():
 def cluster(tmp_path_factory, tools, crds):
     installed(install_control_plane)
     with running_cluster(tmp_path_factory.mktemp("cluster")) as running:
-        ended = running.kubectl("apply", "--server-side", "-f", str(crds))
-        assert ended.returncode == 0, ended.stderr
-        ended = running.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=60s")
-        assert ended.returncode == 0, ended.stderr
+        running.define(crds)
         yield running

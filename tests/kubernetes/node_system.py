@@ -26,6 +26,7 @@ from tests.kubernetes.rendering import CHART, NAMESPACE, RELEASE, helm, of_kind,
 from tests.kubernetes.stand_in_kafka import (
     SETUP_ADDRESS,
     SETUP_PORT,
+    is_kafka_reachable,
     make_kafka,
     make_topics_and_rights,
 )
@@ -34,8 +35,7 @@ RECORDING = "aberdeen-2019-05-12"
 DATA_PATH = "/static/v1/data.json"
 ADVANCE_S = 150  # each record is in two answers: a poll that dies with its answer is made good by the next
 HISTORY_S = 26 * 3600
-# Left for the CronJob to poll.
-REST_S = 300
+REST_S = 300  # the last window
 MINUTE_S = 60
 GIB = 1024**3
 VOLUMES = 6
@@ -184,6 +184,8 @@ def running_system(cluster, folder):
         documents = system.upgrade()
         make_kafka(cluster, NAMESPACE, documents, folder)
         system.kubectl("rollout", "status", ROLLED[0], f"--timeout={LIMIT_S}s", limit_s=LIMIT_S + 10)
+        # Ready is said before each node's kube-proxy has heard of it.
+        until(is_kafka_reachable, "Kafka is reached by its Service")
         make_topics_and_rights(documents)
         submit(cluster, NAMESPACE, of_kind(documents, "FlinkDeployment")[JOB])
         system.wait("job", "-l", "app.kubernetes.io/name=bootstrap", "--for=condition=Complete")
@@ -251,20 +253,23 @@ def playing(system, *, every_s):
 
 def reconciled(system, limit_s=LIMIT_S):
     """`luftstrom reconcile --json` once nothing is on the way; what it said."""
-    settings = system.settings()
-    with connections(settings) as connected:
-        until(lambda: connected.ledger.reconciliation().closes, "the arithmetic closes", limit_s=limit_s)
-    environment = {
-        f"LOCAL_STACK_{name.upper()}": str(value)
-        for name, value in settings.model_dump(exclude_unset=True).items()
-    }
-    command = ["env", *(f"{name}={value}" for name, value in environment.items())]
-    ended = subprocess.run(
-        [*command, sys.executable, "-m", "luftstrom", "reconcile", "--json"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    with connections(system.settings()) as connected:
+        try:
+            until(lambda: connected.ledger.reconciliation().closes, "the arithmetic closes", limit_s=limit_s)
+        except AssertionError as error:
+            error.add_note(_told(system, "reconcile", "--window", "1h", "--since", "28h").stdout)
+            raise
+    ended = _told(system, "reconcile", "--json")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return json.loads(ended.stdout)
+
+
+def _told(system, *arguments):
+    """What `luftstrom` says of this system."""
+    given = system.settings().model_dump(exclude_unset=True)
+    environment = [f"LOCAL_STACK_{name.upper()}={value}" for name, value in given.items()]
+    command = ["env", *environment, sys.executable, "-m", "luftstrom", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def _make_volumes(cluster, folder):

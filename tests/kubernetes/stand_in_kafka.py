@@ -14,6 +14,7 @@ from pathlib import Path
 from kafka.admin import KafkaAdminClient
 
 from contracts.topics import TOPICS
+from runtime.kafka_log import require_reachable
 from runtime.topic_setup import create_topics
 from tests.kubernetes.kafka_rights import give_rights
 from tests.kubernetes.node_images import SERVERS
@@ -33,8 +34,6 @@ log.dirs=/var/lib/kafka/data/log
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:ANONYMOUS
 group.initial.rebalance.delay.ms=0
-broker.heartbeat.interval.ms=1000
-broker.session.timeout.ms=4000
 """
 START = [
     "sh",
@@ -68,6 +67,12 @@ def make_kafka(cluster, namespace, documents, folder):
         _stateful_set(pool, brokers, spec),
     ]  # fmt: skip
     _apply(cluster, namespace, made)
+
+
+def is_kafka_reachable():
+    """Raises UnavailableError where it is not."""
+    require_reachable(f"{SETUP_ADDRESS}:{SETUP_PORT}")
+    return True
 
 
 def make_topics_and_rights(documents):

@@ -66,6 +66,15 @@ def test_a_password_that_is_not_there_is_told_with_its_file(tmp_path):
 
 
 @pytest.mark.integration
+def test_a_broker_that_was_stopped_starts_again_with_its_users_and_topics(secured):
+    secured.server.restart()
+
+    setup = secured.security("setup").for_kafka_python()
+    with closing(KafkaAdminClient(bootstrap_servers=secured.bootstrap_servers, **setup)) as admin:
+        assert TOPIC in admin.list_topics()
+
+
+@pytest.mark.integration
 @pytest.mark.parametrize("source_type", [KafkaRecordSource, ConfluentRecordSource])
 def test_every_client_goes_through_with_its_user(secured, source_type):
     servers, security = secured.bootstrap_servers, secured.security("collector")
