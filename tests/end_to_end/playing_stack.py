@@ -15,7 +15,7 @@ from local_stack.settings import Settings
 from tests.end_to_end.independent_recording import observed_at_s, records_of
 
 RECORDING = "aberdeen-2019-05-12"
-ADVANCE_S = 120  # less than half a window: a poll that dies with its answer is made good by the next
+ADVANCE_S = 150  # each record is in two answers: a poll that dies with its answer is made good by the next
 MINUTE_S = 60
 DAYS = 3
 PORTS = (
