@@ -202,15 +202,15 @@ def test_a_model_of_another_unit_is_refused(model, ready):
 
 
 def bias_of(network, *, moved=0.0):
-    """The bytes of the first member's last bias, as both files hold them."""
-    return (network.get_layer("m0_change").get_weights()[1] + np.float32(moved)).tobytes()
+    """The bytes of a bias of the first member, as both files hold them."""
+    return (network.get_layer("m0_mixed").get_weights()[1] + np.float32(moved)).tobytes()
 
 
 def test_a_version_with_changed_weights_is_not_promoted(
     ready, registry, version, files, keras_network, tmp_path
 ):
     copied = ModelRegistry(FolderStore(tmp_path))
-    changed = files["model.tflite"].replace(bias_of(keras_network), bias_of(keras_network, moved=0.01))
+    changed = files["model.tflite"].replace(bias_of(keras_network), bias_of(keras_network, moved=0.1))
     copied.add(registry.card("temperature", version), files | {"model.tflite": changed})
 
     found = commands.promote(ready, copied, version, by="test")
