@@ -7,6 +7,9 @@ Kubernetes operator does), it hands the job over and ends.
 
 import argparse
 import os
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -16,13 +19,17 @@ from flink_jobs import process, replay
 from flink_jobs.environment import planner_configuration, table_environment
 from flink_jobs.generation import begin_generation, current_generation
 from flink_jobs.java_process import GATEWAY_PORT
-from flink_jobs.job import Job, continuous_text
+from flink_jobs.job import Job, begins_at_s, continuous_connectors, continuous_text
 from flink_jobs.planning import submit
 from flink_jobs.settings import JobSettings, Settings
 from flink_jobs.sql.timing import Period
+from flink_jobs.takeover import take_over
 from runtime.logs import configure_logs
 from runtime.settings import SettingsError, exit_on_bad_settings, read_settings
 from runtime.stopping import stop_on_signals
+
+if TYPE_CHECKING:
+    from pyflink.table import TableEnvironment, TableResult
 
 log = structlog.get_logger()
 
@@ -49,10 +56,23 @@ def main() -> None:
         disorder_min = given.disorder_min or replay.DISORDER_MIN[given.door]
         again = replay.Replay(Job(given.job), given.door, period, disorder_min, given.version)
         raise SystemExit(replay.run(again, settings, stopping))
+    raise SystemExit(_run(Job(given.job), settings, stopping))
+
+
+def _run(job: Job, settings: Settings, stopping: threading.Event) -> int:
     generation = current_generation(settings.state_dir)
-    text = continuous_text(Job(given.job), settings, generation)
-    work = process.Work(given.job, lambda te, plans_dir: submit(te, text, plans_dir=plans_dir))
-    raise SystemExit(process.run(work, settings, stopping))
+    text = continuous_text(job, settings, generation)
+
+    def submitted(te: "TableEnvironment", plans_dir: Path) -> "TableResult":
+        starts_at_s = begins_at_s(job, generation)
+        if starts_at_s is not None:
+            own, *earlier = (
+                continuous_connectors(job, settings, each) for each in (generation, *generation.earlier)
+            )
+            take_over(own, earlier, starts_at_s=starts_at_s)
+        return submit(te, text, plans_dir=plans_dir)
+
+    return process.run(process.Work(job, submitted), settings, stopping)
 
 
 def _upgrade(settings: Settings, *, force: bool) -> None:
@@ -76,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     again.add_argument("--to-s", type=int, required=True, help="Unix seconds: readings from before it")
     again.add_argument("--disorder-min", type=int, help="minutes that a reading may stand behind later ones")
     again.add_argument("--version", type=int, help="fill topics of this version, else those of the contracts")
-    upgrade = what.add_parser(UPGRADE, help="begin anew with empty state, two hours back; the job is stopped")
+    upgrade = what.add_parser(UPGRADE, help="begin a stopped job anew with empty state, some hours back")
     upgrade.add_argument("--force", action="store_true", help="also where it did not stop cleanly")
     return parser
 

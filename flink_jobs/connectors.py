@@ -63,7 +63,7 @@ class KafkaConnectors:
 
     `topics` are those of `readings`, `history_topics` those of `history`.
     `is_bounded` reads from the first message to what is the last now, whatever the group has read;
-    else it goes on where the group stopped, a new group at `starts_at_s` (Unix time) or the first message.
+    else it goes on where the group stopped, a new group at the first message.
     `version` is that of the topics written to; None for those of the contracts.
     Without news for `idle_after_s` a partition of `readings` holds no window up.
     """
@@ -74,7 +74,6 @@ class KafkaConnectors:
     history_topics: tuple[str, ...] = ()
     exactly_once: bool = True
     is_bounded: bool = False
-    starts_at_s: int | None = None
     version: int | None = None
     idle_after_s: int = IDLE_AFTER_S
     security: KafkaSecurity = OPEN
@@ -83,6 +82,15 @@ class KafkaConnectors:
     def reading_groups(self) -> tuple[str, ...]:
         """The consumer groups whose offsets tell how far the job is."""
         return (self.prefix, f"{self.prefix}-history") if self.history_topics else (self.prefix,)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """All of them: those, and the guard's."""
+        return (*self.reading_groups, self._guard_group)
+
+    @property
+    def _guard_group(self) -> str:
+        return f"{self.prefix}-guard"
 
     def name_of(self, topic: Topic[Any]) -> str:
         """The contract's name, or that of the version."""
@@ -104,7 +112,7 @@ class KafkaConnectors:
 
     def reading_lines(self) -> Connection:
         """The messages of all topics as bytes, read by a group of its own."""
-        source = self._source(self.topics + self.history_topics, f"{self.prefix}-guard")
+        source = self._source(self.topics + self.history_topics, self._guard_group)
         return Connection(_KAFKA_SOURCE_COLUMNS, source | {"format": "raw"})
 
     def sink(self, name: str, topics: tuple[Topic[Any], ...], *, key: str | None = None) -> Connection:
@@ -151,11 +159,6 @@ class KafkaConnectors:
     def _extent(self) -> dict[str, str]:
         if self.is_bounded:
             return {"scan.startup.mode": "earliest-offset", "scan.bounded.mode": "latest-offset"}
-        if self.starts_at_s is not None:
-            return {
-                "scan.startup.mode": "timestamp",
-                "scan.startup.timestamp-millis": str(self.starts_at_s * 1000),
-            }
         return {
             "scan.startup.mode": "group-offsets",
             "properties.auto.offset.reset": "earliest",  # without it a new group fails at start

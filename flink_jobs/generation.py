@@ -1,7 +1,8 @@
 """Generations of a job's state: an upgrade that the old state does not fit begins a new one.
 
-A generation has its own consumer group and transactions and starts some hours back in the log with empty
-state; the keys and times of what it writes again are the same, so readers take the overlap without harm.
+A generation has its own consumer groups and transactions and starts some hours back in the log with empty
+state (takeover.py); the keys and times of what it writes again are the same, so readers take the overlap
+without harm.
 """
 
 import json
@@ -28,6 +29,11 @@ class Generation:
         """What names its groups and transactions."""
         return base if self.number == 1 else f"{base}-g{self.number}"
 
+    @property
+    def earlier(self) -> "tuple[Generation, ...]":
+        """Those before it, the newest first."""
+        return tuple(Generation(number) for number in range(self.number - 1, 0, -1))
+
 
 def current_generation(state_dir: Path) -> Generation:
     """The generation that the state folder is of."""
@@ -38,7 +44,7 @@ def current_generation(state_dir: Path) -> Generation:
 
 
 def begin_generation(state_dir: Path, *, force: bool = False) -> Generation:
-    """Set the state of the stopped job aside and begin anew, two hours back.
+    """Set the state of the stopped job aside and begin anew, two hours before it stopped.
 
     Raises UnavailableError where the job was not stopped cleanly: its open transactions would keep every
     reader waiting for up to ten minutes. `force` begins all the same.
@@ -50,13 +56,14 @@ def begin_generation(state_dir: Path, *, force: bool = False) -> Generation:
             "the job did not stop cleanly: its newest snapshot is no savepoint. Start it again and stop it "
             "(a stop takes a savepoint), then upgrade; or force it, and readers may wait for ten minutes"
         )
+    stopped_at_s = (newest / "_metadata").stat().st_mtime if newest else time.time()
     before = current_generation(state_dir)
     aside = state_dir / f"generation-{before.number}"
     aside.mkdir(parents=True)
     for folder in folders:
         if folder.exists():
             folder.rename(aside / folder.name)
-    after = Generation(before.number + 1, int(time.time()) - STARTS_BACK_S)
+    after = Generation(before.number + 1, round(stopped_at_s) - STARTS_BACK_S)
     _file(state_dir).write_text(json.dumps({"number": after.number, "starts_at_s": after.starts_at_s}))
     return after
 

@@ -1,6 +1,6 @@
 """The jobs as text; what they read and write is the caller's choice."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from flink_jobs.connectors import ARCHIVE_DOOR, BOTH_DOORS, LIVE_DOOR, Connectors, KafkaConnectors
@@ -8,7 +8,7 @@ from flink_jobs.generation import Generation
 from flink_jobs.settings import JobSettings
 from flink_jobs.sql import aggregate, doubts, places, readings, split
 from flink_jobs.sql.text import Step, Table
-from flink_jobs.sql.timing import Timing
+from flink_jobs.sql.timing import Timing, day_of
 
 
 class Job(StrEnum):
@@ -39,8 +39,18 @@ class JobText:
 
 def continuous_text(job: Job, settings: JobSettings, generation: Generation | None = None) -> JobText:
     """The job on the real log, until it is stopped."""
-    connectors = continuous_connectors(job, settings, generation or Generation())
-    return job_text(connectors, job=job, timing=settings.timing, guard=settings.guard)
+    generation = generation or Generation()
+    connectors = continuous_connectors(job, settings, generation)
+    # A window that is read in part would overwrite a whole one.
+    timing = replace(settings.timing, windows_from_s=begins_at_s(job, generation))
+    return job_text(connectors, job=job, timing=timing, guard=settings.guard)
+
+
+def begins_at_s(job: Job, generation: Generation) -> int | None:
+    """From which time on a generation reads, Unix seconds; with windows whole days. None: all of the log."""
+    if generation.starts_at_s is None or job is Job.SPLIT:
+        return generation.starts_at_s
+    return day_of(generation.starts_at_s)
 
 
 def continuous_connectors(job: Job, settings: JobSettings, generation: Generation) -> KafkaConnectors:
@@ -51,7 +61,6 @@ def continuous_connectors(job: Job, settings: JobSettings, generation: Generatio
         topics=BOTH_DOORS if job is Job.SPLIT else LIVE_DOOR,
         history_topics=ARCHIVE_DOOR if job is Job.ALL else (),
         exactly_once=settings.exactly_once,
-        starts_at_s=generation.starts_at_s,
         security=settings.kafka_security,
     )
 

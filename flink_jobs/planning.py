@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 # The options that say where a table is and who reads or writes it; no plan depends on them.
-_PLACES = ("path", "topic", "properties.", "scan.startup.", "sink.transactional-id-prefix")
+_PLACES = ("path", "topic", "properties.", "sink.transactional-id-prefix")
 
 
 def submit(te: "TableEnvironment", text: JobText, *, plans_dir: Path | None = None) -> "TableResult":

@@ -32,7 +32,7 @@ SAVEPOINT_TIMEOUT_S = 6.0
 SILENCE_LIMIT_S = 60.0  # of a Java process that lives and does not answer
 STATE_DOES_NOT_FIT = "Cannot map checkpoint/savepoint state"
 UPGRADE_REMEDY = (
-    "Stop, then let it begin anew two hours back: `luftstrom upgrade`, or `python -m flink_jobs upgrade`."
+    "Stop, then let it begin anew some hours back: `luftstrom upgrade`, or `python -m flink_jobs upgrade`."
 )
 ENDED = ("FAILED", "CANCELED", "FINISHED", "SUSPENDED")
 

@@ -188,7 +188,7 @@ def replay(
 def upgrade(
     force: Annotated[bool, typer.Option("--force", help="Also where the job did not stop cleanly.")] = False,
 ) -> None:
-    """Begin the Flink job anew after a change of its SQL: empty state, two hours back; the stack is stopped.
+    """Begin the Flink job anew after a change of its SQL: empty state, some hours back; the stack is stopped.
 
     What the overlap gives again has the same keys and times, so nothing doubles in the store.
     """

@@ -230,7 +230,7 @@ def _settings_of(recording: str | None) -> Settings:
 
 
 def upgrade_job(*, force: bool) -> Generation:
-    """Begin the Flink job of the stopped stack anew, with empty state, two hours back."""
+    """Begin the Flink job of the stopped stack anew, with empty state, some hours back."""
     settings = read_settings(Settings)
     if stack.is_running(settings):
         raise UnavailableError("the stack runs. Stop it with `luftstrom down`, then upgrade, then start it.")

@@ -8,7 +8,17 @@ Sums are whole millionths, exact in whichever order they are added: a replay giv
 from contracts.flags import DEAD_BELOW_UG_M3, DEAD_COUNT, DEAD_MEASURES, Flag
 from contracts.topics import AGGREGATE_TOPICS, READINGS_LATE, THROUGHPUT_10S
 from flink_jobs.connectors import Connectors
-from flink_jobs.sql.text import FINITE, Step, Table, measure_case, minutes, number_or_none, table, text
+from flink_jobs.sql.text import (
+    FINITE,
+    Step,
+    Table,
+    measure_case,
+    minutes,
+    number_or_none,
+    since,
+    table,
+    text,
+)
 from flink_jobs.sql.timing import Timing
 
 HOUR_MIN, DAY_MIN = 60, 24 * 60
@@ -66,8 +76,8 @@ def tables(connectors: Connectors) -> tuple[Table, ...]:
 def steps(timing: Timing) -> tuple[Step, ...]:
     """Each a named view with one purpose."""
     return (
-        Step("timely_readings", _TIMELY_READINGS),
-        Step("timely_values", _TIMELY_VALUES),
+        Step("timely_readings", f"{_TIMELY_READINGS} AND {since(timing.windows_from_s)}"),
+        Step("timely_values", f"{_TIMELY_VALUES} AND {since(timing.windows_from_s)}"),
         Step("sequenced_values", _SEQUENCED_VALUES),
         Step("judged_values", _judged_values()),
         Step("windows_5m", _windows_of_values(timing.short_window_min)),
@@ -112,8 +122,7 @@ _TIMELY_READINGS = f"SELECT * FROM fresh_readings WHERE is_from_future IS NOT TR
 _TIMELY_VALUES = f"""
 SELECT *, {epoch_s("event_time")} AS at_s, CASE WHEN {_IS_BELIEVABLE} THEN `value` END AS believable
 FROM flagged_values
-WHERE measure IS NOT NULL AND `value` {FINITE} AND is_from_future IS NOT TRUE AND {_TIMELY}
-"""
+WHERE measure IS NOT NULL AND `value` {FINITE} AND is_from_future IS NOT TRUE AND {_TIMELY}""".lstrip()
 
 # one row: a value beside those before it of its sensor and measure, in the order of their times
 _SEQUENCED_VALUES = f"""

@@ -80,13 +80,21 @@ def within(period: Period | None) -> str:
     """True where `event_time` is in the period."""
     if period is None:
         return "TRUE"
-    first, last = (f"TO_TIMESTAMP_LTZ({seconds * 1000}, 3)" for seconds in (period.from_s, period.to_s))
-    return f"event_time >= {first} AND event_time < {last}"
+    return f"{since(period.from_s)} AND event_time < {_moment(period.to_s)}"
+
+
+def since(at_s: int | None) -> str:
+    """True where `event_time` is at a Unix time or after."""
+    return "TRUE" if at_s is None else f"event_time >= {_moment(at_s)}"
 
 
 def is_whole(expression: str) -> str:
     """True where a text is a whole number of 64 bits in plain decimal form, else false or unknown."""
     return f"CAST(TRY_CAST({expression} AS BIGINT) AS STRING) = {expression}"
+
+
+def _moment(at_s: int) -> str:
+    return f"TO_TIMESTAMP_LTZ({at_s * 1000}, 3)"
 
 
 def _case(subject: str, branches: Iterable[tuple[str, str | None]]) -> str:

@@ -5,6 +5,11 @@ from dataclasses import dataclass
 DAY_S = 24 * 3600
 
 
+def day_of(at_s: int) -> int:
+    """When the day began, UTC, in which every window of a time begins."""
+    return at_s // DAY_S * DAY_S
+
+
 @dataclass(frozen=True, slots=True)
 class Period:
     """From one moment to before another, Unix seconds of the readings' own times."""
@@ -14,7 +19,7 @@ class Period:
 
     def in_whole_days(self) -> "Period":
         """The days, UTC, that it touches."""
-        return Period(self.from_s // DAY_S * DAY_S, -(-self.to_s // DAY_S) * DAY_S)
+        return Period(day_of(self.from_s), -(-self.to_s // DAY_S) * DAY_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +33,4 @@ class Timing:
     short_window_min: int = 5
     throughput_window_s: int = 10
     period: Period | None = None  # of a replay; else all that comes
+    windows_from_s: int | None = None  # Unix time: readings of before are in no window

@@ -97,6 +97,10 @@ class JobProcess:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
 
+    def upgrade(self):
+        """`python -m flink_jobs upgrade` on the state of the stopped job."""
+        subprocess.run([sys.executable, "-m", "flink_jobs", "upgrade"], cwd=ROOT, env=self._env, check=True)
+
     def java(self):
         """The Java process, once it is there."""
 
@@ -218,6 +222,16 @@ class Feed:
                     json.dumps(body).encode(), topic=topic, key=str(sensor_id), timestamp_ms=number * 1000
                 )
             self.expected[sensor_id, number] += 1
+        self._producer.flush()
+
+    def write_one(self, sensor_id, *, timestamp_ms):
+        """A reading of temperature 1 that is not among the expected."""
+        self._next_id += 1
+        body = {"id": self._next_id, "sensor": {"id": sensor_id},
+                "sensordatavalues": [{"value": "1", "value_type": "temperature"}]}  # fmt: skip
+        self.send(
+            json.dumps(body).encode(), topic=READINGS_RAW.name, key=str(sensor_id), timestamp_ms=timestamp_ms
+        )
         self._producer.flush()
 
     def write_bad(self, body):

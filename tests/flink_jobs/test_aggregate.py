@@ -19,6 +19,7 @@ from contracts.topics import (
 from flink_jobs.connectors import KafkaConnectors
 from flink_jobs.job import Job, job_text
 from flink_jobs.planning import statement_set
+from flink_jobs.sql.timing import Timing
 from tests.flink_jobs.bounded import a_reading, line
 
 pytestmark = pytest.mark.flink
@@ -29,8 +30,8 @@ NOON_S = MIDNIGHT_S + 12 * HOUR_S
 FETCHED_S = 1_557_700_000
 STEP_S = 150
 
-CALM, DEAD, ALIVE, SPIKED, STUCK, FOGGED, MOVED, REPAIRED, LATE, AHEAD, ODD, TWICE, INDOOR, NOWHERE = range(
-    100, 114
+CALM, DEAD, ALIVE, SPIKED, STUCK, FOGGED, MOVED, REPAIRED, LATE, AHEAD, ODD, TWICE, INDOOR, NOWHERE, EARLY = (
+    range(100, 115)
 )
 CITY_OF_CELL, CELL = "Cellburgh", (52.01, 13.01)
 FAR, NEAR = 200, range(201, 201 + FAR_SENSORS_MIN)
@@ -74,6 +75,7 @@ class Script:
 
 def _script():
     script = Script()
+    script.series(EARLY, MIDNIGHT_S - 60, [5], "P1", step_s=1)
     script.series(CALM, NOON_S, [10, 11, 12, 13, 30], "P1")
     script.reading(CALM, NOON_S + 2 * HOUR_S, (50, "P1"))
     script.series(DEAD, NOON_S, [0.5] * (DEAD_COUNT + 2), "P1")
@@ -114,7 +116,8 @@ def outcome(run_job):
         line(a_reading((str(n), "P1"), sensor={"id": HISTORIC}, event_time_ms=(NOON_S - n * DAY_S) * 1000))
         for n in range(1, 4)
     ]
-    return run_job(Job.ALL, [line(ahead), *lines, line(late)], history=history)
+    timing = Timing(windows_from_s=MIDNIGHT_S)
+    return run_job(Job.ALL, [line(ahead), *lines, line(late)], history=history, timing=timing)
 
 
 def aggregates(outcome, size, sensor_id):
@@ -144,6 +147,12 @@ def test_windows_have_mean_low_high_and_count_and_begin_on_the_clock(outcome):
         (NOON_S + 600, 1, 30.0, 30.0, 30.0),
         (NOON_S + 2 * HOUR_S, 1, 50.0, 50.0, 50.0),
     ]
+
+
+def test_what_is_of_before_the_first_whole_window_is_a_value_and_in_no_window(outcome):
+    assert [value["value"] for value in outcome.value(EARLY)] == [5.0]
+    assert [row for size in AGGREGATE_TOPICS for row in aggregates(outcome, size, EARLY)] == []
+    assert min(row["starts_at_s"] for row in outcome.of("throughput")) >= MIDNIGHT_S
 
 
 def test_longer_windows_are_of_all_their_values_not_of_means(outcome):
@@ -254,7 +263,7 @@ def test_readings_are_counted_by_country_in_ten_seconds(outcome):
 
     assert all(count.starts_at_s % 10 == 0 for count in counts)
     in_windows = sum(count.readings for count in counts)
-    assert in_windows == len(_script().lines()) - 1  # one was sent twice
+    assert in_windows == len(_script().lines()) - 2  # one was sent twice
     assert {count.country for count in counts} == {"GB", None}
 
 

@@ -1,118 +1,151 @@
-"""The process on a real broker: exactly once through every kind of death, clean stops, restarts."""
+"""The process on a real broker: one life through every kind of death, a clean stop and an upgrade, told by
+several tests, for each start of Flink takes its time.
+"""
 
 import time
 import urllib.request
+from collections import Counter
+from contextlib import closing
 
 import pytest
 
 from contracts.topics import MEASURE_TOPICS, READINGS_ARCHIVE
+from local_stack.single import running_kafka
 from tests.flink_jobs.split_process import CommittedLog, Feed, JobProcess, create_topics, wait_until
 
 pytestmark = [pytest.mark.flink, pytest.mark.integration]
 
 VISIBLE_TIMEOUT_S = 90.0
 SENSOR_ID = 9_000_000
+NEW_SENSOR_ID = SENSOR_ID + 1_000
 BATCH = 300
 
 
-@pytest.fixture
-def bootstrap_servers(kafka):
-    create_topics(kafka.bootstrap_servers)
-    return kafka.bootstrap_servers
+@pytest.fixture(scope="module")
+def bootstrap_servers(tmp_path_factory):
+    """Of a broker of our own: what others write is dated now, and an upgraded job would read it again."""
+    with running_kafka(tmp_path_factory.mktemp("kafka")) as broker:
+        create_topics(broker.bootstrap_servers)
+        yield broker.bootstrap_servers
 
 
-@pytest.fixture
-def split(bootstrap_servers, connector_jars_dir, flink_cache_dir, tmp_path):
+@pytest.fixture(scope="module")
+def life(bootstrap_servers, connector_jars_dir, flink_cache_dir, tmp_path_factory):
     process = JobProcess(
-        bootstrap_servers, state_dir=tmp_path / "state", connector_jars_dir=connector_jars_dir,
-        cache_dir=flink_cache_dir, prefix=f"test-{time.time_ns()}",
+        bootstrap_servers, state_dir=tmp_path_factory.mktemp("split") / "state",
+        connector_jars_dir=connector_jars_dir, cache_dir=flink_cache_dir, prefix=f"test-{time.time_ns()}",
     )  # fmt: skip
-    yield process
-    process.close()
-
-
-@pytest.fixture
-def feed(bootstrap_servers):
     feed = Feed(bootstrap_servers, first_sensor_id=SENSOR_ID, first_id=time.time_ns())
-    yield feed
-    feed.close()
-
-
-@pytest.fixture
-def log(bootstrap_servers):
     log = CommittedLog(bootstrap_servers, first_sensor_id=SENSOR_ID)
-    log.read()
-    log.values.clear()  # what earlier tests left
-    log.letters.clear()
-    log.records.clear()
-    yield log
-    log.close()
+    with closing(process), closing(feed), closing(log):
+        life = Life(process, feed, log)
+        life.play()
+        yield life
 
 
-def test_exactly_once_through_every_death_and_a_clean_stop(split, feed, log):
-    def everything_is_visible():
-        log.read()
-        return feed.expected.total() == log.values.total() and feed.bad <= set(log.letters)
+class Life:
+    """What was written, what came of it, and what else was seen."""
 
-    def written_and_visible(what):
-        feed.write(BATCH)
+    def __init__(self, process, feed, log):
+        self.process, self.feed, self.log = process, feed, log
+
+    def play(self):
+        self.process.start()
+        self.feed.write_bad(b"garbage")
+        self.feed.write_bad(None)
+        self.feed.write(BATCH, topic=READINGS_ARCHIVE.name)
+        self._work("the first values")
+        self.page, self.metrics = map(_body, (self.process.rest_port, self.process.metrics_port))
+        self.process.kill_python()
+
+        self.process.start()
+        self._work("values after Python was killed")
+        self.exit_code_of_killed_java = self.process.kill_java()
+
+        self.process.start()
+        self._work("values after Java was killed")
+        self.exit_code, self.seconds_of_stop = self.process.terminate()
+
+        self.process.start()
+        self._work("values after a clean stop")
+        self._wait("what was in flight")
+        # It may be read again by an upgraded job; all else is dated far before its two hours.
+        self.feed.write_one(NEW_SENSOR_ID, timestamp_ms=time.time() * 1000)
+        wait_until(self.of_new_sensor, limit_s=VISIBLE_TIMEOUT_S, what="the value of this moment")
+        self.process.terminate()
+
+        self.process.upgrade()
+        self.feed.write(BATCH, topic=READINGS_ARCHIVE.name)
+        self.process.start()
+        self._work("values after an upgrade")
+        self._wait("what was in flight")
+        self.process.terminate()
+        self.log.read()
+
+    def of_new_sensor(self):
+        self.log.read()
+        return [record for record in self.log.records if int(record.key) == NEW_SENSOR_ID]
+
+    def values_of_feed(self):
+        return Counter({key: n for key, n in self.log.values.items() if key[0] != NEW_SENSOR_ID})
+
+    def _work(self, what):
+        """Values that become visible, and more that are in flight when the next death comes."""
+        self.feed.write(BATCH)
+        self._wait(what)
+        self.feed.write(BATCH)
+
+    def _wait(self, what):
+        def everything_is_visible():
+            self.log.read()
+            is_whole = self.feed.expected.total() == self.values_of_feed().total()
+            return is_whole and self.feed.bad <= set(self.log.letters)
+
         wait_until(everything_is_visible, limit_s=VISIBLE_TIMEOUT_S, what=what)
-        feed.write(BATCH)  # in flight when the next death comes
-
-    split.start()
-    written_and_visible("the first values")
-    split.kill_group()
-
-    split.start()
-    feed.write_bad(b"garbage")
-    feed.write_bad(None)
-    feed.write(BATCH, topic=READINGS_ARCHIVE.name)
-    written_and_visible("values after the whole group was killed")
-    split.kill_python()
-
-    split.start()
-    written_and_visible("values after Python was killed")
-    assert split.kill_java() != 0
-
-    split.start()
-    written_and_visible("values after Java was killed")
-    exit_code, seconds = split.terminate()
-    assert exit_code == 0
-    assert seconds < 10
-    assert split.events("stopped_with_savepoint")
-
-    split.start()
-    written_and_visible("values after a clean stop")
-    assert split.events("job_submitted")[-1]["restored_from"].endswith(
-        split.events("stopped_with_savepoint")[-1]["savepoint"].rsplit("/", 1)[-1]
-    )
-    wait_until(everything_is_visible, limit_s=VISIBLE_TIMEOUT_S, what="the last values")
-    split.terminate()
-
-    log.read()
-    assert log.values == feed.expected
-    assert {letter: log.letters[letter] for letter in feed.bad} == dict.fromkeys(feed.bad, 1)
-    restored = [event["restored_from"] for event in split.events("job_submitted")]
-    assert restored[0] is None
-    assert all(restored[1:])
-    for record in log.records:
-        assert record.topic == MEASURE_TOPICS["temperature"].name
-    assert {int(record.key) for record in log.records} == {sensor_id for sensor_id, _ in feed.expected}
 
 
-def test_the_web_page_and_the_metrics_answer(split, feed, log):
-    split.start()
-    feed.write(1)
-    wait_until(lambda: log.read()[0] >= 1, limit_s=VISIBLE_TIMEOUT_S, what="the value")
+def _body(port):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+        return answer.read().decode()
 
-    def body(port):
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
-            return answer.read().decode()
 
-    assert "Apache Flink" in body(split.rest_port)
-    metrics = body(split.metrics_port)
+def test_every_value_is_there_once_whatever_died(life):
+    assert life.values_of_feed() == life.feed.expected
+    assert {record.topic for record in life.log.records} == {MEASURE_TOPICS["temperature"].name}
+    assert {int(record.key) for record in life.log.records} == {
+        NEW_SENSOR_ID, *(sensor_id for sensor_id, _ in life.feed.expected),
+    }  # fmt: skip
+    assert {record.timestamp % 1000 for record in life.log.records if int(record.key) != NEW_SENSOR_ID} == {0}
+
+
+def test_every_bad_message_is_one_letter(life):
+    assert {letter: life.log.letters[letter] for letter in life.feed.bad} == dict.fromkeys(life.feed.bad, 1)
+
+
+def test_whoever_dies_takes_the_other_along_and_the_next_start_goes_on_from_its_state(life):
+    assert life.exit_code_of_killed_java != 0
+    first, *restarted, upgraded = [event["restored_from"] for event in life.process.events("job_submitted")]
+    assert first is None
+    assert all(restarted)
+    assert upgraded is None
+
+
+def test_a_stop_takes_a_savepoint_in_time_and_the_next_start_takes_that(life):
+    assert life.exit_code == 0
+    assert life.seconds_of_stop < 10
+    savepoint = life.process.events("stopped_with_savepoint")[0]["savepoint"].rsplit("/", 1)[-1]
+    assert life.process.events("job_submitted")[3]["restored_from"].endswith(savepoint)
+
+
+def test_what_an_upgraded_job_reads_again_it_writes_again_the_same(life):
+    again = life.of_new_sensor()
+
+    assert len(again) == 2
+    assert len({(record.topic, record.key, record.timestamp, record.value) for record in again}) == 1
+
+
+def test_the_web_page_and_the_metrics_answer(life):
+    assert "Apache Flink" in life.page
     for name in ("flink_jobmanager_job_numberOfCompletedCheckpoints", "flink_jobmanager_job_numRestarts",
                  "flink_taskmanager_job_task_numRecordsIn", "records_lag_max"):  # fmt: skip
-        assert name in metrics
-    assert log.records[0].timestamp % 1000 == 0
-    assert split.terminate()[0] == 0
+        assert name in life.metrics
