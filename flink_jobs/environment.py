@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
 PROMETHEUS = "org.apache.flink.metrics.prometheus.PrometheusReporterFactory"
 
+# Memory beside the heap; rocksdb keeps in it what it writes and reads.
+MANAGED_MB = {"hashmap": 16, "rocksdb": 128}
+
 # A reading comes again in overlapping polls for some minutes, and after an outage for an hour or so.
 READING_ID_TTL = "2 h"
 
@@ -69,6 +72,8 @@ def _checkpoints(settings: Settings) -> dict[str, str]:
         "execution.checkpointing.savepoint-dir": savepoints_dir(settings.state_dir).absolute().as_uri(),
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
         "state.backend.type": settings.state_backend,
+        # What is on disk is not written anew at each checkpoint; the heap always is.
+        "execution.checkpointing.incremental": "true",
         "restart-strategy.type": "exponential-delay",
         "restart-strategy.exponential-delay.initial-backoff": "1 s",
         "restart-strategy.exponential-delay.max-backoff": "15 s",
@@ -93,8 +98,9 @@ def _process(name: str, settings: Settings) -> dict[str, str]:
     return {
         "parallelism.default": str(settings.parallelism),
         "pipeline.name": name,
-        # No managed memory and few channels, of which `all` asks for 21 MB: the defaults would take 200 MB.
-        "taskmanager.memory.network.min": "32 mb",
-        "taskmanager.memory.network.max": "32 mb",
-        "taskmanager.memory.managed.size": "16 mb",
+        # Little managed memory and few channels, of which `all` asks for 21 MB: the defaults take 200 MB.
+        # Each copy of a step has a channel to each of the next.
+        "taskmanager.memory.network.min": f"{32 * settings.parallelism**2} mb",
+        "taskmanager.memory.network.max": f"{32 * settings.parallelism**2} mb",
+        "taskmanager.memory.managed.size": f"{MANAGED_MB[settings.state_backend]} mb",
     }

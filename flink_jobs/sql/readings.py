@@ -5,6 +5,8 @@ housekeeping value types, nowhere. Hence the careful NULLs: `(condition) IS NOT 
 `NOT (condition)` would lose a row whose condition is unknown.
 """
 
+from collections.abc import Sequence
+
 from contracts.flags import FUTURE_S_MAX, Flag
 from contracts.measures import HOUSEKEEPING, MEASURES, Measure, OtherUnit
 from flink_jobs.connectors import Connectors
@@ -34,13 +36,15 @@ COMPARED_VALUES_MAX = 8
 # UNNEST drops an entry that is no object without a trace; so many of a reading are looked at for that.
 ENTRIES_MAX = 64
 
+_ENTRY = "ROW<`value` STRING, value_type STRING>"
+
 _COLUMNS = (
     # Ids are text here, so that the guard can ask exactly the same of them.
     "id STRING",
     "sensor ROW<id STRING, sensor_type ROW<name STRING>>",
     "location ROW<latitude DOUBLE, longitude DOUBLE, indoor INT>",
     "place ROW<country STRING, city STRING>",
-    "sensordatavalues ARRAY<ROW<`value` STRING, value_type STRING>>",
+    f"sensordatavalues ARRAY<{_ENTRY}>",
     "fetched_at TIMESTAMP_LTZ(3)",
     "arrived AS PROCTIME()",
 )
@@ -132,10 +136,11 @@ WHERE (v.value_type IN ({ignored})) IS NOT TRUE
 
 def _number_of(value_type: str) -> str:
     """The number of a reading's first entry of a value type."""
-    entries = (f"sensordatavalues[{n}]" for n in range(1, COMPARED_VALUES_MAX + 1))
     cases = " ".join(
-        f"WHEN {entry}.value_type = {text(value_type)} THEN TRY_CAST({entry}.`value` AS DOUBLE)"
-        for entry in entries
+        f"WHEN sensordatavalues[{n}].value_type = {text(value_type)}"
+        f" THEN TRY_CAST(sensordatavalues[{n}].`value` AS DOUBLE)"
+        f" WHEN CARDINALITY(sensordatavalues) <= {n} THEN NULL"  # most have two or three
+        for n in range(1, COMPARED_VALUES_MAX + 1)
     )
     return f"CASE {cases} END"
 
@@ -148,7 +153,16 @@ def _has_fault() -> str:
         value = f"TRY_CAST(sensordatavalues[{n}].`value` AS DOUBLE)"
         cases = " ".join(f"WHEN {text(name)} THEN {_is_believable(each, value)}" for name, each in climate)
         conditions.append(f"(CASE sensordatavalues[{n}].value_type {cases} END) IS FALSE")
-    return " OR ".join(conditions)
+    return _any_of_entries(conditions)
+
+
+def _any_of_entries(conditions: Sequence[str]) -> str:
+    """Whether one of the conditions holds, each of one more entry; none is asked of what is not there."""
+    first, *rest = conditions
+    if not rest:
+        return first
+    there = f"CARDINALITY(sensordatavalues) > {COMPARED_VALUES_MAX - len(rest)}"
+    return f"{first} OR {there} AND ({_any_of_entries(rest)})"
 
 
 def _is_believable(measure: Measure, upstream_number: str) -> str:
@@ -165,10 +179,7 @@ def _is_believable(measure: Measure, upstream_number: str) -> str:
 def _broken_entries(fresh_readings: str) -> str:
     """One row: an entry of a reading's list that is no object; nearly none."""
     counted = ", ".join(map(str, range(1, ENTRIES_MAX + 1)))
-    has_one = " OR ".join(
-        f"(CARDINALITY(sensordatavalues) >= {n} AND sensordatavalues[{n}] IS NULL)"
-        for n in range(1, ENTRIES_MAX + 1)
-    )
+    has_one = f"ARRAY_CONTAINS(sensordatavalues, CAST(NULL AS {_ENTRY}))"
     return f"""
 SELECT sensor_id, {SOURCE}
 FROM (SELECT * FROM {fresh_readings} WHERE {has_one}) CROSS JOIN UNNEST(ARRAY[{counted}]) AS e(n)

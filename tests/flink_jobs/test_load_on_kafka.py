@@ -47,14 +47,14 @@ def broker(tmp_path):
 
 @pytest.fixture
 def job_process(broker, connector_jars_dir, flink_cache_dir, tmp_path):
-    """A function from a job to its process, not started."""
+    """A function from a job and settings beside the usual to its process, not started."""
     started = []
 
-    def process(job):
+    def process(job, **environment):
         started.append(JobProcess(
             broker.bootstrap_servers, state_dir=tmp_path / "state", connector_jars_dir=connector_jars_dir,
             cache_dir=flink_cache_dir, prefix=f"test-{time.time_ns()}", job=job,
-            checkpoint_interval_s=CHECKPOINT_S,
+            checkpoint_interval_s=CHECKPOINT_S, environment=environment,
         ))  # fmt: skip
         return started[-1]
 
@@ -261,7 +261,8 @@ def test_ten_thousand_poisoned_messages_are_letters_and_cost_nobody_else_anythin
         for made, _, reasons in places for reason in reasons
     )  # fmt: skip
 
-    process = job_process("split")
+    # Two copies of each step give what one does.
+    process = job_process("split", FLINK_JOBS_PARALLELISM="2", FLINK_JOBS_STATE_BACKEND="rocksdb")
     process.start()
     values, letters = Committed(broker, [MEASURE_TOPICS["pm25"]]), Committed(broker, [DEAD_LETTERS])
     originals = {}
