@@ -1,44 +1,42 @@
-"""What a reading costs as a job reads more and more of them: by ten-folds of what it has read.
+"""What a reading costs as a job reads more and more of them: each time as many as it has read before.
 
-`python -m benchmarks.stream.flatness [job] [readings]`: `split` and a million by default; ten million take
-5 GB of disk and an hour on two cores.
+`python -m benchmarks.stream.flatness [job] [readings]`: `split` and 1,600,000 by default. Ten million
+(12,800,000 is the next double of 100,000) take 7 GB of disk and the better part of an hour on two cores.
 """
 
+import itertools
 import sys
 
 from benchmarks.stream.__main__ import ours
 from benchmarks.stream.floor import floor_us
-from benchmarks.stream.load import broker_with_topics, fill
-from benchmarks.stream.measuring import Sample, cpu_us_between, progress_of
+from benchmarks.stream.load import broker_with_topics, fill, messages
+from benchmarks.stream.measuring import cpu_us_between, running
 from flink_jobs.job import Job
 from local_stack.install import install
 
-READINGS = 1_000_000
+READINGS = 1_600_000
+FIRST = 100_000
 FLOOR_READINGS = 100_000
-LIMIT_S = 7200.0
-# Each cost is of the readings between so many and as many again.
-FROM = (100_000, 200_000, 500_000, 1_000_000, 2_000_000, 5_000_000)
 
 
 def main(job: Job, readings: int) -> None:
-    """Fill a broker, let the job read all of it, print a line for each part."""
+    """Let the job read a log that doubles again and again, print a line for each time."""
     installed = install(lambda _line: None)
+    given = messages(readings)
     with broker_with_topics() as (folder, brokers):
-        fill(brokers, readings)
-        contender = ours(job, brokers, folder, installed, guard=True)
-        log = folder / "log"
-        samples, peak_mib = progress_of(contender, brokers, log, measured_s_max=LIMIT_S)
-    print(f"{job}: {readings:,} readings, floor {floor_us(FLOOR_READINGS):.1f} µs, {peak_mib:.0f} MiB")
-    for first in FROM:
-        if first * 2 <= readings:
-            print(
-                f"from {first:>10,} to {first * 2:>10,} readings{_cost(samples, first):>8.1f} µs of CPU each"
-            )
-
-
-def _cost(samples: list[Sample], first: int) -> float:
-    start, end = (next(s for s in samples if s.readings >= n) for n in (first, first * 2))
-    return cpu_us_between(start, end)
+        fill(brokers, itertools.islice(given, FIRST))
+        with running(ours(job, installed, brokers, folder, guard=True), brokers, folder / "log") as at_work:
+            last = at_work.read_all()
+            while last.readings < readings:
+                first = last
+                fill(brokers, itertools.islice(given, first.readings))
+                last = at_work.read_all()
+                print(
+                    f"from {first.readings:>10,} to {last.readings:>10,} readings"
+                    f"{cpu_us_between(first, last):>8.1f} µs of CPU each, {at_work.peak_mib:.0f} MiB",
+                    flush=True,
+                )
+    print(f"{job}: floor {floor_us(FLOOR_READINGS):.2f} µs")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Runs one way of splitting readings until it has read them all; says what each cost it in steady state."""
+"""Runs one way of splitting readings over a log that grows; says what each cost it in steady state."""
 
 import os
 import subprocess
 import time
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,30 +14,26 @@ from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
 from benchmarks.processes import ROOT, cpu_s, end, family, pss_mib, tail
-from contracts.topics import MEASURE_TOPICS, READINGS_RAW, Topic
+from contracts.topics import READINGS_RAW, Topic
 
-EVERY_S = 0.1
+EVERY_S = 0.2
 START_LIMIT_S = 300.0
-STILL_S_MAX = 60.0
-# What is slow is not waited for.
-MEASURED_S_MAX = 150.0
-# The first readings pay for the start and for what Java compiles meanwhile.
-WARM_SHARE = 0.4
+STILL_S_MAX = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A process that reads `readings-raw-v1` from its beginning and commits what it has read as `group`."""
+    """A process that reads `readings-raw-v1` from its beginning and commits what it has read as `groups`."""
 
     name: str
     command: list[str]
-    group: str
+    groups: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """How far a contender was at a moment, and what it had taken until then."""
+    """How far a contender was at a moment, all its groups, and what it had taken until then."""
 
     readings: int
     at_s: float
@@ -46,35 +42,75 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a reading took, start-up left out; `peak_mib` is the memory (PSS) of all its processes.
-
-    `values` are those that came of each reading, the marks of transactions among them.
-    """
+    """What a reading took, start-up left out; `peak_mib` is the memory (PSS) of all its processes."""
 
     cpu_us: float
     readings_s: float
     peak_mib: float
-    readings: int
-    values: float
 
 
-def cost_of(contender: Contender, bootstrap_servers: str, log: Path) -> Cost:
-    """Run it to the end of the log, or for a while, and stop it.
+class Running:
+    """A contender at work."""
 
-    Raises RuntimeError with its log where it ends before.
+    def __init__(
+        self, contender: Contender, process: "subprocess.Popen[bytes]", admin: KafkaAdminClient, log: Path
+    ) -> None:
+        self._contender, self._process, self._admin, self._log = contender, process, admin, log
+        self.peak_mib = 0.0
+
+    def read_all(self, on_sample: Callable[[Sample], None] = lambda _sample: None) -> Sample:
+        """Wait until it has committed all that is in the log.
+
+        Raises RuntimeError with its log where it ends or stands still before.
+        """
+        total = _ends(self._admin, READINGS_RAW)
+        before, moved_at_s = -1, time.monotonic() + START_LIMIT_S - STILL_S_MAX
+        while True:
+            sample = self._sample()
+            on_sample(sample)
+            if sample.readings >= total:
+                return sample
+            if sample.readings > max(before, 0):
+                moved_at_s = max(moved_at_s, sample.at_s) if before < 0 else sample.at_s
+            before = sample.readings
+            if self._process.poll() is not None or time.monotonic() - moved_at_s > STILL_S_MAX:
+                raise RuntimeError(f"{self._contender.name} ended or stood still: {tail(self._log)}")
+            time.sleep(EVERY_S)
+
+    def _sample(self) -> Sample:
+        members = family(self._process)
+        readings = min(_committed(self._admin, group) for group in self._contender.groups)
+        self.peak_mib = max(self.peak_mib, pss_mib(members))
+        return Sample(readings, time.monotonic(), cpu_s(members))
+
+
+@contextmanager
+def running(contender: Contender, bootstrap_servers: str, log: Path) -> Iterator[Running]:
+    """The contender, until the end of the context."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            contender.command, cwd=ROOT, env={**os.environ, **contender.environment},
+            stdout=output, stderr=output,
+        )  # fmt: skip
+    try:
+        with closing(KafkaAdminClient(bootstrap_servers=bootstrap_servers)) as admin:
+            yield Running(contender, process, admin, log)
+    finally:
+        end(process)
+
+
+def cost_of(at_work: Running, *, fill_more: Callable[[], object]) -> Cost:
+    """Let it read what is there, which pays for start and compilation, then measure it on more of the same.
+
+    All its groups are at the end of the log at both moments, so nothing that one of them did ahead is lost.
     """
-    before = written_values(bootstrap_servers)
-    samples, peak_mib = progress_of(contender, bootstrap_servers, log, measured_s_max=MEASURED_S_MAX)
-    last = samples[-1]
-    warm = next(sample for sample in samples if sample.readings >= last.readings * WARM_SHARE)
-    if warm is last:
-        raise RuntimeError("too few readings for what it commits at once: give it more")
+    warm = at_work.read_all()
+    fill_more()
+    last = at_work.read_all()
     return Cost(
         cpu_us=cpu_us_between(warm, last),
         readings_s=(last.readings - warm.readings) / (last.at_s - warm.at_s),
-        peak_mib=peak_mib,
-        readings=last.readings,
-        values=(written_values(bootstrap_servers) - before) / last.readings,
+        peak_mib=at_work.peak_mib,
     )
 
 
@@ -83,45 +119,8 @@ def cpu_us_between(first: Sample, last: Sample) -> float:
     return (last.cpu_s - first.cpu_s) / (last.readings - first.readings) * 1e6
 
 
-def progress_of(
-    contender: Contender, bootstrap_servers: str, log: Path, *, measured_s_max: float
-) -> tuple[list[Sample], float]:
-    """Samples from its first commit to the end of the log, or for so long; and its largest memory in MiB."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            contender.command, cwd=ROOT, env={**os.environ, **contender.environment},
-            stdout=output, stderr=output,
-        )  # fmt: skip
-    samples: list[Sample] = []
-    peak_mib, moved_at_s = 0.0, time.monotonic() + START_LIMIT_S - STILL_S_MAX
-    try:
-        with closing(KafkaAdminClient(bootstrap_servers=bootstrap_servers)) as admin:
-            total = _ends(admin, READINGS_RAW)
-            while not samples or (
-                samples[-1].readings < total and time.monotonic() - samples[0].at_s < measured_s_max
-            ):
-                if process.poll() is not None or time.monotonic() - moved_at_s > STILL_S_MAX:
-                    raise RuntimeError(f"{contender.name} ended or stood still: {tail(log)}")
-                time.sleep(EVERY_S)
-                members = family(process)
-                sample = Sample(_committed(admin, contender.group), time.monotonic(), cpu_s(members))
-                if sample.readings > (samples[-1].readings if samples else 0):
-                    samples.append(sample)
-                    moved_at_s = sample.at_s
-                    peak_mib = max(peak_mib, pss_mib(members))
-    finally:
-        end(process)
-    return samples, peak_mib
-
-
-def written_values(bootstrap_servers: str) -> int:
-    """Where the topics of measures end, all together."""
-    with closing(KafkaAdminClient(bootstrap_servers=bootstrap_servers)) as admin:
-        return _ends(admin, *MEASURE_TOPICS.values())
-
-
-def _ends(admin: KafkaAdminClient, *topics: Topic[Any]) -> int:
-    partitions = [TopicPartition(topic.name, n) for topic in topics for n in range(topic.partitions)]
+def _ends(admin: KafkaAdminClient, topic: Topic[Any]) -> int:
+    partitions = [TopicPartition(topic.name, n) for n in range(topic.partitions)]
     ends = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
     return sum(int(end.offset) for end in ends.values())
 

@@ -1,20 +1,28 @@
-"""The split as one first writes it in Flink SQL: text everywhere, one INSERT a measure, exactly once.
+"""The split as one first writes it in Flink SQL, exactly once.
 
 `python -m benchmarks.stream.peers.naive_sql`, with the settings of `flink_jobs`: until it is killed.
+It means what ours means, in our words where there is but one way to say it. But views are views, each measure
+has a sink and an INSERT of its own, rows are copied from step to step, and what is no reading is found by
+asking each message's text for every member.
 """
 
 from typing import TYPE_CHECKING
 
+from contracts.dead_letters import Reason
 from contracts.measures import MEASURES, Measure
-from contracts.topics import MEASURE_TOPICS, READINGS_RAW
+from contracts.topics import MEASURE_TOPICS
 from flink_jobs import process
+from flink_jobs.connectors import LIVE_DOOR, KafkaConnectors
 from flink_jobs.settings import Settings
-from flink_jobs.sql.text import number, text
+from flink_jobs.sql import readings, split
+from flink_jobs.sql.text import FINITE, Table, is_whole, table, text
 from runtime.settings import read_settings
 from runtime.stopping import stop_on_signals
 
 if TYPE_CHECKING:
     from pyflink.table import StatementSet, TableEnvironment
+
+MEASURE_VALUES = "measure_values"
 
 
 def main() -> None:
@@ -26,57 +34,46 @@ def main() -> None:
 
 def _statements(te: "TableEnvironment", settings: Settings) -> "StatementSet":
     te.get_config().set("pipeline.object-reuse", "false")
-    te.execute_sql(f"""
-CREATE TEMPORARY TABLE readings (
-  id BIGINT, `timestamp` STRING,
-  sensor ROW<id BIGINT, sensor_type ROW<name STRING>>,
-  location ROW<latitude STRING, longitude STRING, indoor INT>,
-  place ROW<country STRING, city STRING>,
-  sensordatavalues ARRAY<ROW<`value` STRING, value_type STRING>>,
-  observed_at AS TO_TIMESTAMP(`timestamp`),
-  arrived AS PROCTIME()
-) WITH (
-  'connector' = 'kafka', 'topic' = '{READINGS_RAW.name}', 'format' = 'json',
-  'properties.bootstrap.servers' = '{settings.kafka_bootstrap_servers}',
-  'properties.group.id' = '{settings.prefix}', 'properties.auto.offset.reset' = 'earliest',
-  'scan.startup.mode' = 'group-offsets', 'json.ignore-parse-errors' = 'true')""")
-    te.execute_sql("""
-CREATE TEMPORARY VIEW fresh AS SELECT * FROM (
-  SELECT *, ROW_NUMBER() OVER (PARTITION BY id ORDER BY arrived ASC) AS seen FROM readings) WHERE seen = 1""")
-    te.execute_sql("""
-CREATE TEMPORARY VIEW entries AS
-SELECT r.*, v.`value` AS original, v.value_type
-FROM fresh AS r CROSS JOIN UNNEST(r.sensordatavalues) AS v(`value`, value_type)""")
+    connectors = KafkaConnectors(settings.kafka_bootstrap_servers, settings.prefix, topics=LIVE_DOOR)
+    ours = {each.name: each for each in split.tables(connectors)}
+    columns = ours.pop(MEASURE_VALUES).columns
+    sinks = (_sink(connectors, columns, measure) for measure in MEASURES)
+    for each in (*readings.tables(connectors, settings.timing), *ours.values(), *sinks):
+        te.execute_sql(each.sql)
+    for step in readings.steps(settings.timing):
+        te.execute_sql(f"CREATE TEMPORARY VIEW {step.name} AS {step.query}")
     statements = te.create_statement_set()
     for measure in MEASURES:
-        te.execute_sql(_sink(measure, settings))
         statements.add_insert_sql(_insert(measure))
+    _, letters_of_values = split.inserts(connectors, guard=False)
+    statements.add_insert_sql(f"{letters_of_values}UNION ALL\n{_LETTERS_OF_LINES}")
     return statements
 
 
-def _sink(measure: Measure, settings: Settings) -> str:
-    return f"""
-CREATE TEMPORARY TABLE sink_{measure.name} (
-  sensor_key STRING, sensor_id BIGINT, observed_at STRING, `value` DOUBLE, flags INT, sensor_type STRING,
-  country STRING, city STRING, lat DOUBLE, lon DOUBLE, indoor INT
-) WITH (
-  'connector' = 'kafka', 'topic' = '{MEASURE_TOPICS[measure.name].name}',
-  'properties.bootstrap.servers' = '{settings.kafka_bootstrap_servers}',
-  'key.format' = 'raw', 'key.fields' = 'sensor_key', 'value.format' = 'json',
-  'value.fields-include' = 'EXCEPT_KEY', 'sink.delivery-guarantee' = 'exactly-once',
-  'sink.transactional-id-prefix' = '{settings.prefix}-{measure.name}',
-  'properties.transaction.timeout.ms' = '600000')"""
+def _sink(connectors: KafkaConnectors, columns: tuple[str, ...], measure: Measure) -> Table:
+    sink = connectors.sink(measure.name, (MEASURE_TOPICS[measure.name],), key="sensor_key")
+    own = (each for each in columns if each.split()[0] not in {"topic", "event_time"})
+    return table(f"sink_{measure.name}", own, sink)
 
 
 def _insert(measure: Measure) -> str:
-    value = f"CAST(original AS DOUBLE) * {number(measure.scale)}"
     return f"""
-INSERT INTO sink_{measure.name}
-SELECT CAST(sensor.id AS STRING), sensor.id, CAST(observed_at AS STRING), {value},
-  CASE WHEN {value} BETWEEN {number(measure.low)} AND {number(measure.high)} THEN 0 ELSE 1 END,
-  sensor.sensor_type.name, place.country, place.city,
-  CAST(location.latitude AS DOUBLE), CAST(location.longitude AS DOUBLE), location.indoor
-FROM entries WHERE value_type IN ({", ".join(map(text, measure.upstream))})"""
+INSERT INTO sink_{measure.name} (event_time, sensor_key, sensor_id, sensor_type, country, city,
+  lat, lon, indoor, observed_at_s, `value`, flags)
+SELECT event_time, CAST(sensor_id AS STRING), sensor_id, sensor_type, country, city,
+  lat, lon, indoor, EXTRACT(EPOCH FROM event_time), `value`, flags
+FROM every_flagged_value
+WHERE measure = {text(measure.name)} AND `value` {FINITE}""".strip()
+
+
+_LETTERS_OF_LINES = f"""
+SELECT CASE WHEN body IS JSON VALUE THEN '{Reason.NOT_A_READING}' ELSE '{Reason.NOT_JSON}' END,
+  source_topic, source_partition, source_offset, TRY_CAST(JSON_VALUE(body, '$.sensor.id') AS BIGINT), line,
+  event_time
+FROM (SELECT *, DECODE(line, 'UTF-8') AS body FROM reading_lines)
+WHERE (body IS JSON OBJECT AND {is_whole("JSON_VALUE(body, '$.id')")}
+  AND {is_whole("JSON_VALUE(body, '$.sensor.id')")}
+  AND JSON_EXISTS(body, '$.sensordatavalues')) IS NOT TRUE"""
 
 
 if __name__ == "__main__":

@@ -1,19 +1,30 @@
 """The split with Quix Streams, exactly once: its state for the ids, its choice of a topic for each row.
 
 `python -m benchmarks.stream.peers.quix BROKERS GROUP STATE_FOLDER`: until it is killed.
-In a virtual environment of its own: its pins are not ours. Its state has no age, so ids are kept for ever.
+In a virtual environment of its own: its pins are not ours. Ids are kept for two hours of the readings' own
+time, for its state knows no other, each under its sensor, and in a topic from which the state is restored.
 """
 
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
-from quixstreams import Application
+from quixstreams import Application, State, message_context
+from quixstreams.models import Serializer
 
-from contracts.measures import MEASURES
-from contracts.topics import MEASURE_TOPICS, READINGS_RAW
+from benchmarks.stream.peers.meaning import ID_TTL_S, Source, outcome
+from contracts.topics import DEAD_LETTERS, MEASURE_TOPICS, READINGS_RAW
 
-MEASURE_BY_VALUE_TYPE = {upstream: each for each in MEASURES for upstream in each.upstream}
+ID_TTL = timedelta(seconds=ID_TTL_S)
+
+
+class Body(Serializer):
+    """Of a row (topic, key, body), what is written."""
+
+    def __call__(self, value: tuple[str, bytes | None, bytes], ctx: Any) -> bytes:  # noqa: ARG002 - its own name
+        """Its bytes."""
+        return value[2]
 
 
 def main() -> None:
@@ -26,53 +37,37 @@ def main() -> None:
         commit_interval=5.0,
         processing_guarantee="exactly-once",
         state_dir=state,
-        producer_extra_config={"compression.type": "lz4", "linger.ms": 50},
+        producer_extra_config={
+            "compression.type": "lz4", "linger.ms": 50, "partitioner": "murmur2_random",
+        },
         loglevel="WARNING",
-    )
+    )  # fmt: skip
     topics = {
-        name: application.topic(topic.name, key_serializer="bytes", value_serializer="json")
-        for name, topic in MEASURE_TOPICS.items()
+        name: application.topic(name, key_serializer="bytes", value_serializer=Body())
+        for name in (*(topic.name for topic in MEASURE_TOPICS.values()), DEAD_LETTERS.name)
     }
-    readings = application.topic(READINGS_RAW.name, key_deserializer="bytes", value_deserializer="json")
-    rows = application.dataframe(readings)
-    rows = rows.filter(is_fresh, stateful=True)
-    rows = rows.apply(values_of, expand=True, metadata=True)
-    rows.to_topic(lambda row, _key, _timestamp, _headers: topics[row["measure"]])
+    messages = application.topic(READINGS_RAW.name, key_deserializer="bytes", value_deserializer="bytes")
+    rows = application.dataframe(messages)
+    rows = rows.apply(rows_of, expand=True, metadata=True, stateful=True)
+    rows.to_topic(lambda row, _key, _timestamp, _headers: topics[row[0]], key=lambda row: row[1])
     application.run()
 
 
-def is_fresh(reading: dict[str, Any], state: Any) -> bool:
-    """Whether its id comes for the first time."""
-    key = str(reading["id"])
-    if state.exists(key):
+def rows_of(
+    body: bytes, _key: bytes, timestamp_ms: int, _headers: Any, state: State
+) -> Iterator[tuple[str, bytes | None, bytes]]:
+    """Topic, key and body of each message that comes of one."""
+    at = message_context()
+    source = Source(at.topic, at.partition, at.offset, timestamp_ms)
+
+    def is_repeated(reading_id: int) -> bool:
+        key = str(reading_id)
+        if state.exists(key):
+            return True
+        state.set(key, 1, ttl=ID_TTL)
         return False
-    state.set(key, 1)
-    return True
 
-
-def values_of(
-    reading: dict[str, Any], _key: bytes, timestamp_ms: int, _headers: Any
-) -> Iterator[dict[str, Any]]:
-    """A row for each value of a known measure."""
-    place, location, sensor = reading.get("place") or {}, reading["location"], reading["sensor"]
-    for entry in reading["sensordatavalues"]:
-        measure = MEASURE_BY_VALUE_TYPE.get(entry["value_type"])
-        if measure is None:
-            continue
-        value = float(entry["value"]) * measure.scale
-        yield {
-            "measure": measure.name,
-            "sensor_id": sensor["id"],
-            "observed_at_s": timestamp_ms // 1000,
-            "value": value,
-            "flags": int(not measure.low <= value <= measure.high),
-            "sensor_type": sensor["sensor_type"]["name"],
-            "country": place.get("country"),
-            "city": place.get("city"),
-            "lat": float(location["latitude"]),
-            "lon": float(location["longitude"]),
-            "indoor": location.get("indoor"),
-        }
+    return outcome(body, source, is_repeated=is_repeated)
 
 
 if __name__ == "__main__":
