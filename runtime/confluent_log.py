@@ -21,13 +21,15 @@ CLOSE_TIMEOUT_S = 2.0
 RECONNECT_CAP_MS = 2_000
 # What is fetched ahead of `poll`; librdkafka would take 64 MiB. A fetch comes on top, several times as large
 # once it is unpacked.
-PREFETCHED_KIB = 4 * 1024
-PREFETCHED_RECORDS = 20_000
+PREFETCHED_KIB = 2 * 1024
+PREFETCHED_RECORDS = 10_000
 FETCH_BYTES = 1024 * 1024
 METADATA_TIMEOUT_S = 3.0
 LAG_TIMEOUT_S = 1.0
 # A question to the broker waits behind a fetch that waits for records.
 FETCH_WAIT_MS = 100
+# How long a full queue is left before it is looked at again; with librdkafka's second it runs empty meanwhile.
+FULL_QUEUE_WAIT_MS = 10
 
 _READING: dict[str, str | int | bool] = {
     "isolation.level": "read_committed",
@@ -39,6 +41,7 @@ _READING: dict[str, str | int | bool] = {
     "queued.max.messages.kbytes": PREFETCHED_KIB,
     "queued.min.messages": PREFETCHED_RECORDS,
     "fetch.wait.max.ms": FETCH_WAIT_MS,
+    "fetch.queue.backoff.ms": FULL_QUEUE_WAIT_MS,
     "fetch.max.bytes": FETCH_BYTES,
     "fetch.message.max.bytes": FETCH_BYTES // 4,
     # Tells where a partition ends behind marks of transactions, which are no records.
