@@ -28,7 +28,7 @@ METADATA_TIMEOUT_S = 3.0
 LAG_TIMEOUT_S = 1.0
 # A question to the broker waits behind a fetch that waits for records.
 FETCH_WAIT_MS = 100
-# How long a full queue is left before it is looked at again; with librdkafka's second it runs empty meanwhile.
+# How long a full queue is left alone; in librdkafka's second one as small as this runs empty.
 FULL_QUEUE_WAIT_MS = 10
 
 _READING: dict[str, str | int | bool] = {
