@@ -23,7 +23,6 @@ from flink_jobs.job import Job, begins_at_s, continuous_connectors, continuous_t
 from flink_jobs.planning import submit
 from flink_jobs.settings import JobSettings, Settings
 from flink_jobs.sql.timing import Period
-from flink_jobs.takeover import take_over
 from runtime.logs import configure_logs
 from runtime.settings import SettingsError, exit_on_bad_settings, read_settings
 from runtime.stopping import stop_on_signals
@@ -66,6 +65,8 @@ def _run(job: Job, settings: Settings, stopping: threading.Event) -> int:
     def submitted(te: "TableEnvironment", plans_dir: Path) -> "TableResult":
         starts_at_s = begins_at_s(job, generation)
         if starts_at_s is not None:
+            from flink_jobs.takeover import take_over  # noqa: PLC0415 - a Kafka client, after upgrades alone
+
             own, *earlier = (
                 continuous_connectors(job, settings, each) for each in (generation, *generation.earlier)
             )

@@ -4,17 +4,15 @@ By time alone it would leave out what the old one had still before it and what i
 archive that is being taken in, a sensor with a slow clock.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 import structlog
+from kafka.structs import TopicPartition
 
 from flink_jobs.connectors import KafkaConnectors
+from runtime.group_offsets import committed_offsets, put_back
 from runtime.kafka_admin import kafka_admin
-
-if TYPE_CHECKING:
-    from kafka import KafkaAdminClient
-    from kafka.structs import TopicPartition
+from runtime.log_interfaces import Partition
 
 log = structlog.get_logger()
 
@@ -26,37 +24,25 @@ def take_over(after: KafkaConnectors, before: Sequence[KafkaConnectors], *, star
     newest generation `before` that read at all stopped, whichever comes first. What none ever read begins
     with the log. Raises UnavailableError where Kafka does not do it.
     """
-    with kafka_admin(after.bootstrap_servers, after.security) as admin:
-        for group, *earlier in zip(after.groups, *(each.groups for each in before), strict=True):
-            if _offsets(admin, group):
-                continue
-            stopped = next(filter(None, (_offsets(admin, each) for each in earlier)), {})
-            _commit(admin, group, _first_offsets(admin, stopped, starts_at_s * 1000))
-            log.info("offsets_taken_over", group=group, partitions=len(stopped))
+    for group, *earlier in zip(after.groups, *(each.groups for each in before), strict=True):
+        if _committed(after, group):
+            continue
+        stopped = next(filter(None, (_committed(after, each) for each in earlier)), {})
+        first = _first_offsets(after, stopped, starts_at_s * 1000)
+        put_back(after.bootstrap_servers, group, first, security=after.security)
+        log.info("offsets_taken_over", group=group, partitions=len(first))
 
 
-def _offsets(admin: "KafkaAdminClient", group: str) -> "dict[TopicPartition, int]":
-    return {part: each.offset for part, each in admin.list_group_offsets(group)[group].items()}
+def _committed(kafka: KafkaConnectors, group: str) -> Mapping[Partition, int]:
+    return committed_offsets(kafka.bootstrap_servers, group, security=kafka.security)
 
 
 def _first_offsets(
-    admin: "KafkaAdminClient", stopped: "dict[TopicPartition, int]", starts_at_ms: int
-) -> "dict[TopicPartition, int]":
-    of_time = admin.list_partition_offsets(dict.fromkeys(stopped, starts_at_ms)) if stopped else {}
+    kafka: KafkaConnectors, stopped: Mapping[Partition, int], starts_at_ms: int
+) -> dict[Partition, int]:
+    wanted = {TopicPartition(*each): starts_at_ms for each in stopped}
+    with kafka_admin(kafka.bootstrap_servers, kafka.security) as admin:
+        of_time = admin.list_partition_offsets(wanted) if wanted else {}
+    by_time = {Partition(*each): found.offset for each, found in of_time.items()}
     # -1: no message is as young.
-    return {
-        part: min(offset, of_time[part].offset) if of_time[part].offset >= 0 else offset
-        for part, offset in stopped.items()
-    }
-
-
-def _commit(admin: "KafkaAdminClient", group: str, offsets: "dict[TopicPartition, int]") -> None:
-    from kafka.errors import NoError  # noqa: PLC0415 - of the one place that needs it
-    from kafka.structs import OffsetAndMetadata  # noqa: PLC0415
-
-    if not offsets:
-        return
-    given = {part: OffsetAndMetadata(offset, "", -1) for part, offset in offsets.items()}
-    for part, error in admin.alter_group_offsets(group, given).items():
-        if error is not NoError:
-            raise error(f"{group} at {part}")
+    return {part: min(at, by_time[part]) if by_time[part] >= 0 else at for part, at in stopped.items()}

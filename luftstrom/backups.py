@@ -26,10 +26,10 @@ from luftstrom.backup_folder import (
     write_manifest,
 )
 from luftstrom.connections import connections
-from luftstrom.group_offsets import cluster_id, committed_offsets, put_back
 from luftstrom.ledger import COLLECTOR_GROUP, SET_ASIDE_BEFORE_KEY
 from luftstrom.redis_copy import restore_copy, write_copy
 from luftstrom.row_output import iso
+from runtime.group_offsets import cluster_id, committed_offsets, put_back
 from runtime.log_interfaces import Partition
 from runtime.redis_client import connect_redis, redis_errors
 

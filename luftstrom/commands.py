@@ -21,7 +21,6 @@ from luftstrom import screen
 from luftstrom.air import PlaceAir, latest_air
 from luftstrom.connections import connections
 from luftstrom.demo import play_history, settled
-from luftstrom.group_offsets import groups_lag
 from luftstrom.letters import Choice, Letter, Listed, letter_of_id, listed, read_letters
 from luftstrom.outlook import first_outlooks
 from luftstrom.overview import Overview, Row, collector_lag, freshness_s
@@ -31,6 +30,7 @@ from luftstrom.replaying import replayed
 from luftstrom.transactions import Transaction, abort, open_transactions
 from luftstrom.windows import Span, Window
 from runtime.clock import SystemClock
+from runtime.group_offsets import groups_lag
 from runtime.influx_reader import InfluxReader
 from runtime.kafka_publisher import KafkaPublisher
 from runtime.kafka_reader import KafkaLogReader

@@ -13,7 +13,6 @@ from contracts.errors import UnavailableError
 from contracts.measures import MEASURES
 from contracts.stored import AIR, DAY_S, LIVE_BUCKET, LIVE_RETENTION_S
 from contracts.topics import DOORS, MEASURE_TOPICS, READINGS_LATE, Topic
-from luftstrom.group_offsets import committed_offsets
 from luftstrom.letters import DOOR_TOPIC_NAMES, MEASURE_TOPIC_NAMES, read_letters
 from luftstrom.reconciliation import Door, Reconciliation
 from luftstrom.remedies import is_waiting_for_replay
@@ -26,6 +25,7 @@ from luftstrom.windows import (
     split_by_window,
 )
 from runtime.clock import iso_utc
+from runtime.group_offsets import committed_offsets
 from runtime.influx_reader import InfluxReader
 from runtime.kafka_reader import KafkaLogReader
 from runtime.kafka_security import OPEN, KafkaSecurity

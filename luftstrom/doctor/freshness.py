@@ -10,7 +10,7 @@ from contracts.stored import FORECAST
 from contracts.topics import READINGS_RAW
 from flink_jobs.checkpoints import newest_snapshot
 from luftstrom.doctor.findings import Finding, ill, unasked, well
-from luftstrom.group_offsets import newest_records
+from runtime.group_offsets import newest_records
 from runtime.influx_reader import InfluxReader
 from runtime.kafka_reader import KafkaLogReader
 from runtime.kafka_security import KafkaSecurity

@@ -13,8 +13,8 @@ from contracts.topics import TOPICS
 from local_stack.install.influxd import UNFIT_VERSION, VERSION
 from local_stack.settings import Settings
 from luftstrom.doctor.findings import Finding, doubtful, ill, unasked, well
-from luftstrom.group_offsets import groups_lag
 from luftstrom.ledger import COLLECTOR_GROUP
+from runtime.group_offsets import groups_lag
 from runtime.influx_access import verified_by
 from runtime.influx_reader import InfluxReader
 from runtime.topic_setup import topic_problems

@@ -16,8 +16,8 @@ from local_stack.single import running_influxd, running_valkey
 from luftstrom import backups
 from luftstrom.backup_folder import MANIFEST, checked_manifest, new_folder
 from luftstrom.connections import connections
-from luftstrom.group_offsets import committed_offsets, put_back
 from luftstrom.ledger import COLLECTOR_GROUP
+from runtime.group_offsets import committed_offsets, put_back
 from runtime.influx_reader import InfluxReader
 from runtime.log_interfaces import Partition
 from scraper.memory import Memory

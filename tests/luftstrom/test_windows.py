@@ -2,13 +2,11 @@
 
 import json
 import time
-from contextlib import closing, nullcontext
+from contextlib import closing
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 from kafka import KafkaConsumer
-from kafka.errors import CoordinatorLoadInProgressError, NoError
 from kafka.structs import TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
@@ -20,9 +18,8 @@ from contracts.readings import RawReading
 from contracts.topics import DEAD_LETTERS, MEASURE_TOPICS, READINGS_LATE, READINGS_RAW, TOPICS
 from local_stack.provisioning import create_topics
 from local_stack.single import running_kafka
-from luftstrom import commands, group_offsets, reconciliation_metrics
+from luftstrom import commands, reconciliation_metrics
 from luftstrom.__main__ import app
-from luftstrom.group_offsets import committed_offsets, put_back
 from luftstrom.ledger import Ledger, is_set_aside
 from luftstrom.letters import read_letters
 from luftstrom.windows import (
@@ -35,6 +32,7 @@ from luftstrom.windows import (
     split_by_window,
     windows_close,
 )
+from runtime.group_offsets import put_back
 from runtime.influx_reader import InfluxReader
 from runtime.kafka_publisher import KafkaPublisher
 from runtime.log_interfaces import Partition
@@ -210,25 +208,6 @@ def ends_of(kafka, topic):
     ends = consumer.end_offsets([TopicPartition(*each) for each in partitions])
     consumer.close()
     return {each: ends[TopicPartition(*each)] for each in partitions}
-
-
-@pytest.mark.integration
-def test_a_group_is_put_back_and_tells_where_it_is(kafka):
-    create_topics(kafka.bootstrap_servers, [PM10], lambda _line: None)
-    group = f"group-{a_sensor_id()}"
-    put_back(kafka.bootstrap_servers, group, {Partition(PM10.name, 0): 5})
-
-    assert committed_offsets(kafka.bootstrap_servers, group) == {Partition(PM10.name, 0): 5}
-
-
-def test_a_group_is_put_back_once_the_broker_has_read_its_groups(monkeypatch):
-    at = TopicPartition(PM10.name, 0)
-    answers = [{at: CoordinatorLoadInProgressError}, {at: CoordinatorLoadInProgressError}, {at: NoError}]
-    admin = SimpleNamespace(alter_group_offsets=lambda _group, _offsets: answers.pop(0))
-    monkeypatch.setattr(group_offsets, "kafka_admin", lambda *_: nullcontext(admin))
-    put_back("a broker", "a group", {Partition(*at): 5})
-
-    assert answers == []
 
 
 def test_the_figures_are_written_for_prometheus(tmp_path):

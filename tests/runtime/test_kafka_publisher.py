@@ -1,6 +1,7 @@
 """What the writer tells of what the broker did not take, and how much it keeps for it."""
 
 import time
+from contextlib import closing
 
 import kafka as kafka_python
 import pytest
@@ -15,41 +16,32 @@ from tests.runtime.test_kafka_log import KafkaHouse, publish
 @pytest.mark.integration
 def test_a_record_that_the_broker_refuses_is_told_at_the_flush(kafka):
     house = KafkaHouse(kafka.bootstrap_servers)
-    publisher = house.publisher()
     tomorrow_ms = int((time.time() + 86_400) * 1000)  # the broker takes an hour at most
-    try:
+    with closing(house.publisher()) as publisher:
         publisher.publish(house.topic, b"early", key=None, timestamp_ms=tomorrow_ms)
         with pytest.raises(UnavailableError, match="1 records"):
             publisher.flush()
         publish(publisher, house, b"in time")
-    finally:
-        publisher.close()
 
 
 @pytest.mark.integration
 def test_no_more_is_handed_over_than_may_wait_for_the_broker(kafka, monkeypatch):
     monkeypatch.setattr(kafka_publisher, "UNFLUSHED_KIB_MAX", 2)
     house = KafkaHouse(kafka.bootstrap_servers)
-    publisher = house.publisher()
     tomorrow_ms = int((time.time() + 86_400) * 1000)
-    try:
+    with closing(house.publisher()) as publisher:
         publisher.publish(house.topic, b"early" * 300, key=None, timestamp_ms=tomorrow_ms)
         with pytest.raises(UnavailableError, match="1 records"):  # which only a report can tell
             publisher.publish(house.topic, b"in time" * 300, key=None, timestamp_ms=1_767_225_600_000)
-    finally:
-        publisher.close()
 
 
 @pytest.mark.integration
 def test_more_than_may_wait_is_written_all_the_same(kafka, monkeypatch):
     monkeypatch.setattr(kafka_publisher, "UNFLUSHED_KIB_MAX", 2)
     house = KafkaHouse(kafka.bootstrap_servers)
-    publisher = house.publisher()
     bodies = [str(number).encode() * 300 for number in range(50)]
-    try:
+    with closing(house.publisher()) as publisher:
         publish(publisher, house, *bodies)
-    finally:
-        publisher.close()
 
     assert [record.value for _, record in house.reader().records(house.topic)] == bodies
 
@@ -57,13 +49,10 @@ def test_more_than_may_wait_is_written_all_the_same(kafka, monkeypatch):
 @pytest.mark.integration
 def test_a_record_of_a_topic_that_is_not_there_is_told_with_the_reason(kafka, monkeypatch):
     monkeypatch.setitem(kafka_publisher._WRITING, "topic.metadata.propagation.max.ms", 500)
-    publisher = KafkaPublisher(kafka.bootstrap_servers, client_id="test")
-    try:
+    with closing(KafkaPublisher(kafka.bootstrap_servers, client_id="test")) as publisher:
         publisher.publish("no-such-topic", b"one", key=None, timestamp_ms=1)
         with pytest.raises(UnavailableError, match="Unknown topic"):
             publisher.flush()
-    finally:
-        publisher.close()
 
 
 @pytest.mark.integration

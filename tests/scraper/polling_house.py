@@ -97,6 +97,13 @@ class House:
         self.source.payloads.append(payload)
         return self.poller.poll()
 
+    def suffers(self, trouble):
+        """Whether Redis or Kafka is away, until told otherwise; all is well where it names neither."""
+        self.memory.is_away = trouble == "no redis"
+        self.memory.is_unreadable = trouble == "unreadable redis"
+        self.memory.loses_answers = trouble == "no answer of redis"
+        self.log.is_available = trouble != "no kafka"
+
     def published(self):
         decoded = [READINGS_RAW.decode(body) for body in self.log.values(READINGS_RAW.name)]
         return [int(reading.record.split(b'"id":')[1].split(b",")[0]) - 3_490_000_000 for reading in decoded]

@@ -178,10 +178,7 @@ def test_a_source_that_is_away_changes_nothing(house):
 def test_the_arithmetic_closes_through_any_outages(polls):
     house, fetched = House(), 0
     for numbers, trouble in [*polls, ([], "well")]:
-        house.memory.is_away = trouble == "no redis"
-        house.memory.is_unreadable = trouble == "unreadable redis"
-        house.memory.loses_answers = trouble == "no answer of redis"
-        house.log.is_available = trouble != "no kafka"
+        house.suffers(trouble)
         payload = payload_of(*(a_record(n) if n % 4 else {"bad": n} for n in numbers))
         try:
             house.poll(payload)
@@ -212,9 +209,7 @@ def test_the_arithmetic_closes_where_two_scrapers_poll_without_a_lease(polls):
     sources = [ScriptedSource(), ScriptedSource()]
     pollers = [house.another_poller(source) for source in sources]
     for numbers, which, trouble in [*polls, ([], 0, "well"), ([], 1, "well")]:
-        house.memory.is_away = trouble == "no redis"
-        house.memory.is_unreadable = trouble == "unreadable redis"
-        house.memory.loses_answers = trouble == "no answer of redis"
+        house.suffers(trouble)
         sources[which].payloads = [payload_of(*(a_record(n) if n % 4 else {"bad": n} for n in numbers))]
         pollers[which].poll()
     totals = {"fetched": 0, "published": 0, "repeated": 0, "refused": 0, **house.totals()}

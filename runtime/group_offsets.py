@@ -82,7 +82,7 @@ def put_back(
         each, error = next(iter(refused.items()))
         raise UnavailableError(
             f"Kafka did not put the group {group} back at {each.topic} {each.partition}: {error.__name__}. "
-            "Stop the collector first."
+            "Stop its members first."
         )
 
 
