@@ -71,13 +71,13 @@ def applied(api, text, namespace="luftstrom"):
     )
 
 
-@pytest.mark.parametrize("profile", PROFILES)
-def test_the_server_accepts_a_profile_and_warns_of_nothing(api, profile):
-    ended = applied(api, rendered_text(profile))
+@pytest.mark.parametrize("chosen", [*((each,) for each in PROFILES), ("default", *BUCKET_OF_OTHERS)])
+def test_the_server_accepts_a_profile_and_warns_of_nothing(api, chosen):
+    ended = applied(api, rendered_text(*chosen))
 
     assert ended.returncode == 0, ended.stderr
     assert "Warning" not in ended.stderr
-    assert ended.stdout.count("serverside-applied") == len(rendered(profile))
+    assert ended.stdout.count("serverside-applied") == len(rendered(*chosen))
 
 
 def test_the_server_accepts_it_with_servers_of_others(api):
@@ -86,13 +86,6 @@ def test_the_server_accepts_it_with_servers_of_others(api):
     assert ended.returncode == 0, ended.stderr
     assert "Warning" not in ended.stderr
     assert not {"Kafka", "KafkaUser"} & {each["kind"] for each in rendered("default", *SERVERS_OF_OTHERS)}
-
-
-def test_the_server_accepts_it_with_models_in_a_bucket(api):
-    ended = applied(api, rendered_text("default", *BUCKET_OF_OTHERS))
-
-    assert ended.returncode == 0, ended.stderr
-    assert "Warning" not in ended.stderr
 
 
 def test_the_authority_and_the_checks_of_the_deployment_are_accepted(api):
