@@ -117,7 +117,7 @@ class Builder:
         """An image for tests alone, from a folder of its own."""
         with self.building():
             self.buildah(
-                "bud", "-q", "--format", "docker", "--isolation", "chroot", "--layers",
+                "bud", "-q", "--format", "docker", "--isolation", "chroot", "--network", "host", "--layers",
                 "--build-arg", f"BASE_IMAGE={base}", "-f", str(dockerfile), "-t", name, str(context),
             )  # fmt: skip
 
