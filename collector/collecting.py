@@ -14,6 +14,7 @@ from collector.series_guard import SeriesGuard
 from collector.settings import Settings
 from collector.writer_thread import WriterThread
 from contracts.errors import UnavailableError
+from contracts.points import Placed
 from runtime.clock import Clock
 from runtime.health import Health
 from runtime.log_interfaces import Partition, Records, RecordSource
@@ -55,7 +56,7 @@ class Collector:
         self._guards = surroundings.guards
         self._stopping = surroundings.stopping
         self._batch = Batch(self._clock.monotonic_s())
-        self._placed: set[int] = set()
+        self._placed = Placed()
         self._uncommitted: dict[Partition, int] = {}
         self._held_since_s: float | None = None
         self._consumed = 0

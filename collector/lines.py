@@ -12,14 +12,12 @@ from collector.series_guard import SeriesGuard
 from contracts.dead_letters import DeadLetter, Reason, dead_letter
 from contracts.errors import BadInputError
 from contracts.line_protocol import Line
-from contracts.points import STORED_BY_TOPIC, Stored
+from contracts.points import STORED_BY_TOPIC, Placed, Stored
 from contracts.stored import AIR_VALUES, RETENTION_S_BY_BUCKET
 from runtime.log_interfaces import Partition, Records
 
 # The broker refuses what is dated more than an hour ahead of it; clocks differ by less than another.
 AHEAD_S_MAX = 2 * 3600
-# The values of a reading come in topics of their own, each somewhat ahead of the others.
-PLACED_MAX = 100_000
 
 
 class Period(NamedTuple):
@@ -96,16 +94,13 @@ def made_of(
     polled: Mapping[Partition, Records],
     periods: Periods,
     guards: Mapping[str, SeriesGuard],
-    placed: set[int] | None = None,
+    placed: Placed | None = None,
 ) -> Made:
     """Lines for each record, or a dead letter where there can be none; one never costs another.
 
-    `placed` has the readings whose position was written before (see `contracts.points.value_lines`); it is
-    emptied when it is full, and positions are then written again.
+    `placed` has the readings whose position was written before (see `contracts.points.value_lines`).
     """
-    placed = set() if placed is None else placed
-    if len(placed) > PLACED_MAX:
-        placed.clear()
+    placed = Placed() if placed is None else placed
     made = Made(defaultdict(Lines), [])
     for partition, records in polled.items():
         stored = STORED_BY_TOPIC[partition.topic]

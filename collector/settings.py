@@ -41,7 +41,7 @@ class Settings(KafkaSecuritySettings, InfluxAccessSettings):
     )
     batch_lines: int = Field(default=5000, ge=1, le=50_000, description="records in a batch, at most")
     batch_age_s: float = Field(default=1.0, gt=0.0, le=60.0, description="age of a batch in seconds, at most")
-    queue_batches: int = Field(default=4, ge=1, le=64, description="batches waiting to be written, at most")
+    queue_batches: int = Field(default=2, ge=1, le=64, description="batches waiting to be written, at most")
     stop_flush_s: float = Field(
         default=5.0, ge=0.0, le=60.0, description="seconds for writing what is held after SIGTERM"
     )

@@ -80,15 +80,35 @@ class Stored(Generic[M]):
         return self.measurements[0].bucket
 
 
+class Placed:
+    """The newest readings whose position was written, by hashes of their series and time.
+
+    Of `newest_max` the older half is forgotten at once: a position is written again at worst.
+    """
+
+    def __init__(self, newest_max: int = 100_000) -> None:
+        self._newer: set[int] = set()
+        self._older: set[int] = set()
+        self._half = newest_max // 2
+
+    def is_first(self, reading: int) -> bool:
+        """Whether the reading is met for the first time; from now on it is known."""
+        if reading in self._newer or reading in self._older:
+            return False
+        self._newer.add(reading)
+        if len(self._newer) >= self._half:
+            self._older, self._newer = self._newer, set()
+        return True
+
+
 def value_lines(measure: Measure) -> Callable[..., list[Line]]:
     """Gives the one line of `air` of a value of the measure: fields of one reading's values merge there.
 
-    So the position need not be written again with each of them: `placed` has hashes of the series and time of
-    those that were, and takes this one in.
+    So the position need not be written again with each of them: `placed` knows those that have it.
     """
     field, flags_field = f" {measure.field}=", f",{measure.flags_field}="
 
-    def lines(value: MeasureValue, placed: set[int] | None = None) -> list[Line]:
+    def lines(value: MeasureValue, placed: Placed | None = None) -> list[Line]:
         number, at_s = value.value, value.observed_at_s
         if not math.isfinite(number):
             raise BadInputError(Reason.NOT_A_NUMBER, str(number))
@@ -96,11 +116,8 @@ def value_lines(measure: Measure) -> Callable[..., list[Line]]:
             value.sensor_id, value.sensor_type, value.country, value.city,
             value.lat, value.lon, value.indoor,
         )  # fmt: skip
-        if placed is not None:
-            reading = hash((series, at_s))
-            if reading in placed:
-                position = ""
-            placed.add(reading)
+        if placed is not None and not placed.is_first(hash((series, at_s))):
+            position = ""
         return [(series, f"{series}{field}{number!r}{flags_field}{value.flags}i{position} {at_s}")]
 
     return lines

@@ -23,7 +23,7 @@ RECONNECT_CAP_MS = 2_000
 # once it is unpacked.
 PREFETCHED_KIB = 2 * 1024
 PREFETCHED_RECORDS = 10_000
-FETCH_BYTES = 1024 * 1024
+FETCH_BYTES = 512 * 1024
 METADATA_TIMEOUT_S = 3.0
 LAG_TIMEOUT_S = 1.0
 # A question to the broker waits behind a fetch that waits for records.
@@ -43,6 +43,8 @@ _READING: dict[str, str | int | bool] = {
     "fetch.wait.max.ms": FETCH_WAIT_MS,
     "fetch.queue.backoff.ms": FULL_QUEUE_WAIT_MS,
     "fetch.max.bytes": FETCH_BYTES,
+    # librdkafka wants fetches to be no smaller than this; a larger record comes anyway.
+    "message.max.bytes": FETCH_BYTES,
     "fetch.message.max.bytes": FETCH_BYTES // 4,
     # Tells where a partition ends behind marks of transactions, which are no records.
     "enable.partition.eof": True,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from benchmarks.peer_python import QUIX_STREAMS, peer_python
+from benchmarks.peer_python import QUIX_STREAMS, peer_python, room_python
 from benchmarks.processes import python
 from benchmarks.storing.load import FIELD_BY_TOPIC
 from benchmarks.storing.measuring import Contender
@@ -27,7 +27,7 @@ def contenders(brokers: str, values: int, folder: Path) -> Iterator[Contender]:
     for client in ("confluent-kafka", "kafka-python"):
         yield Contender(
             f"collector, {client}",
-            lambda _influx: python("-m", "collector"),
+            lambda _influx: [str(room_python("collector")), "-m", "collector"],
             partial(_settings, brokers, client),
         )
     yield Contender(TELEGRAF, lambda i: [str(telegraf()), "--config", str(configuration(folder, brokers, i))])

@@ -15,7 +15,7 @@ from contracts.errors import BadInputError
 from contracts.line_protocol import field_text, sensor_key
 from contracts.measure_values import MeasureValue
 from contracts.measures import MEASURES
-from contracts.points import STORED, STORED_BY_TOPIC
+from contracts.points import STORED, STORED_BY_TOPIC, Placed
 from contracts.stored import LEADS_H, FieldType
 from contracts.topics import FLAGS, FORECASTS, MEASURE_TOPICS, PLACES_1H, TOPICS
 
@@ -104,7 +104,7 @@ def test_a_value_has_sorted_tags_typed_fields_and_seconds():
 
 
 def test_the_position_of_a_reading_is_written_with_its_first_value_alone():
-    placed = set()
+    placed = Placed()
     texts = [
         PM10.lines(a_value(observed_at_s=at_s, lat=57.13, lon=-2.1, indoor=0), placed)[0][1]
         for at_s in (1557649203, 1557649203, 1557649353)
@@ -112,6 +112,21 @@ def test_the_position_of_a_reading_is_written_with_its_first_value_alone():
 
     assert ["lat=57.13,lon=-2.1,indoor=0i" in text for text in texts] == [True, False, True]
     assert texts[1] == "air,sensor_id=71,sensor_type=SDS011 pm10_ug_m3=12.4,pm10_flags=0i 1557649203"
+
+
+def test_of_the_readings_with_a_position_the_newest_are_known():
+    placed = Placed(newest_max=4)
+
+    assert [placed.is_first(reading) for reading in (1, 2, 1, 3, 2, 4)] == [
+        True,
+        True,
+        False,
+        True,
+        False,
+        True,
+    ]
+    assert not placed.is_first(3)
+    assert placed.is_first(1)
 
 
 def test_what_is_unknown_is_left_out():
