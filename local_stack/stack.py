@@ -27,6 +27,7 @@ Tell = Callable[[str], None]
 
 LOG_TAIL_BYTES = 64 * 1024
 LEFTOVER_LIMIT_S = 10.0
+LEFTOVER_ROUNDS_MAX = 5
 LEFTOVER_AFTER_STOP_LIMIT_S = 1.0
 # What is upstream stops first, so that the parts behind it can finish what they hold.
 STOP_ORDER = (
@@ -168,14 +169,20 @@ def status(settings: Settings) -> list[ProcessStatus]:
 
 def stop_leftovers(settings: Settings, *, limit_s: float = LEFTOVER_LIMIT_S) -> int:
     """Stop what an earlier stack of this folder left behind when it was killed; how many there were."""
-    found = leftovers(settings)
-    for process in found:
-        _quietly(process.terminate)
-    _, alive = psutil.wait_procs(found, timeout=limit_s)
-    for process in alive:
-        _quietly(process.kill)
-    psutil.wait_procs(alive, timeout=LEFTOVER_LIMIT_S)
-    return len(found)
+    count = 0
+    # One may have begun another while it was looked for.
+    for _ in range(LEFTOVER_ROUNDS_MAX):
+        found = leftovers(settings)
+        if not found:
+            break
+        for process in found:
+            _quietly(process.terminate)
+        _, alive = psutil.wait_procs(found, timeout=limit_s)
+        for process in alive:
+            _quietly(process.kill)
+        psutil.wait_procs(alive, timeout=LEFTOVER_LIMIT_S)
+        count += len(found)
+    return count
 
 
 def _require_none_running(supervisor: Supervisor) -> None:

@@ -1,8 +1,10 @@
 """Small stand-ins for the stack's processes, under a real supervisord."""
 
+import signal
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 
@@ -14,6 +16,11 @@ from local_stack.supervision import MARK, Supervisor
 # One line each, as supervisord's configuration wants it.
 WAITS = "import signal; signal.pause()"
 IGNORES_TERM = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+BEGINS_ANOTHER_AT_ITS_END = (
+    "import os, signal, subprocess; "
+    "signal.signal(signal.SIGTERM, lambda *_: (subprocess.Popen(['sleep', '600']), os._exit(0))); "
+    "signal.pause()"
+)
 ENDS_AT_ONCE = "raise SystemExit(1)"
 
 
@@ -39,6 +46,13 @@ def supervised(folder, *programs):
 
 def pid_of(supervisor, name):
     return supervisor.programs()[name]["pid"]
+
+
+def catches_sigterm(pid):
+    """Whether the process has a handler of its own for SIGTERM."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught, 16) & 1 << signal.SIGTERM - 1)
 
 
 def _has_begun(supervisor, program):

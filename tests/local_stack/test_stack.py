@@ -75,8 +75,11 @@ def fetched_by(client):
     return int(client.hget("scraper:totals:live", "fetched") or 0)
 
 
-def leave_nothing(settings):
-    return processes_marked(settings.data_dir) == [] and not Supervisor(settings).socket.exists()
+def left_by(settings):
+    """Commands of processes that still run, and the socket that is still there."""
+    socket = Supervisor(settings).socket
+    still = [each.cmdline() for each in processes_marked(settings.data_dir)]
+    return [*still, *([socket] if socket.exists() else [])]
 
 
 def test_up_starts_every_process_and_says_when_each_was_ready(settings, told):
@@ -111,7 +114,7 @@ def test_a_second_stack_on_the_same_ports_is_refused_with_every_port(settings, t
 
     for name in PORTS:
         assert f"LOCAL_STACK_{name.upper()}" in str(refused.value)
-    assert leave_nothing(other)
+    assert left_by(other) == []
     assert all_are_well(settings)
 
 
@@ -144,7 +147,7 @@ def test_down_takes_less_than_twenty_seconds_and_leaves_nothing(settings):
     assert stack.down(settings)
 
     assert time.monotonic() - began_at_s < DOWN_LIMIT_S
-    assert leave_nothing(settings)
+    assert left_by(settings) == []
     assert stack.status(settings) == []
 
 
@@ -179,5 +182,5 @@ def test_ctrl_c_in_the_middle_of_the_start_leaves_nothing(starting, line):
 
     assert process.returncode not in (0, 2)
     assert "Traceback" not in rest
-    assert leave_nothing(settings)
+    assert left_by(settings) == []
     assert not stack.is_running(Settings(data_dir=settings.data_dir))

@@ -15,9 +15,11 @@ from local_stack.settings import Settings
 from local_stack.supervision import Supervisor, configuration
 from local_stack.supervisord import PatientProcess
 from tests.local_stack.small_programs import (
+    BEGINS_ANOTHER_AT_ITS_END,
     ENDS_AT_ONCE,
     IGNORES_TERM,
     a_program,
+    catches_sigterm,
     pid_of,
     processes_marked,
     supervised,
@@ -129,6 +131,17 @@ def test_what_a_killed_supervisor_left_is_found_and_stopped(tmp_path):
         assert left.is_running()
 
         assert stack.down(settings)
+        assert processes_marked(tmp_path) == []
+
+
+def test_what_a_leftover_begins_while_it_is_stopped_is_stopped_too(tmp_path):
+    with supervised(tmp_path, a_program("collector", BEGINS_ANOTHER_AT_ITS_END)) as (settings, supervisor):
+        collector = pid_of(supervisor, "collector")
+        wait_until(lambda: catches_sigterm(collector))
+        os.kill(supervisor.pid(), signal.SIGKILL)
+        wait_until(lambda: not stack.is_running(settings))
+
+        assert stack.stop_leftovers(settings) == 2
         assert processes_marked(tmp_path) == []
 
 
