@@ -6,8 +6,6 @@ Stood in for, as no test reaches a registry: the images of these servers, and Gr
 
 import json
 import os
-import shutil
-import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,15 +14,13 @@ import pytest
 import yaml
 
 from contracts.errors import UnavailableError
-from local_stack.install import install
-from tests.docker.builder import BASE
 from tests.docker.engine import install_engine, running_engine
+from tests.docker.server_images import GRAFANA, SERVERS, build_grafana, build_servers
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(1800)]
 
 HERE, DOCKER = Path(__file__).parent, Path(__file__).parents[2] / "docker"
 OURS = ("scraper", "collector", "app-predict", "live-page", "command", "flink-jobs")
-SERVERS, GRAFANA = "luftstrom/compose-servers:test", "luftstrom/compose-grafana:test"
 PROFILE = "recording"
 COMPOSE = [
     "docker-compose", "--ansi", "never", "-p", "luftstrom", "-f", str(DOCKER / "compose.yaml"),
@@ -79,25 +75,12 @@ def system(builder, image):
             if os.environ.get("CI") == "true":
                 raise
             pytest.skip(str(error))
-        for name in (*map(image, OURS), *stand_ins(builder)):
+        for name in (*map(image, OURS), build_servers(builder), build_grafana(builder)):
             engine.hand_over(builder, name)
         system = System(engine)
         system.compose("up", "--detach")
         stack.callback(system.compose, "down", "--volumes", "--timeout", "15")
         yield system
-
-
-def stand_ins(builder):
-    """Images for what no registry of a test has."""
-    installed = install(lambda _line: None)
-    with tempfile.TemporaryDirectory(dir=installed.cache) as scratch:
-        context = Path(scratch)
-        shutil.copytree(installed.kafka_jars, context / "kafka")
-        for path in (installed.influxd, HERE / "stand_ins" / "grafana"):
-            shutil.copy(path, context)
-        builder.build_stand_in(HERE / "stand_ins" / "Dockerfile", BASE, SERVERS, context)
-        builder.build_stand_in(HERE / "stand_ins" / "grafana.Dockerfile", BASE, GRAFANA, context)
-    return SERVERS, GRAFANA
 
 
 def services():

@@ -5,16 +5,14 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from local_stack.install import install
 from local_stack.single import Server
+from tests.docker.server_images import build_node_servers
 from tests.kubernetes.binaries import install_control_plane
 from tests.kubernetes.node_files import PAUSE_IMAGE
 from tests.kubernetes.nodes import run
 
 SERVICES = ("scraper", "collector", "app-predict", "flink-jobs")
 TAG = "test"
-SERVERS = f"luftstrom/servers:{TAG}"
-STAND_INS = Path(__file__).parents[1] / "docker" / "stand_ins"
 # What containerd writes to; everything else only comes and goes.
 WRITTEN = ("io.containerd.metadata.v1.bolt/meta.db", "io.containerd.snapshotter.v1.overlayfs/metadata.db")
 
@@ -22,7 +20,7 @@ WRITTEN = ("io.containerd.metadata.v1.bolt/meta.db", "io.containerd.snapshotter.
 def build_images(builder):
     """Every image that a pod of ours needs; their names."""
     names = [builder.build_service(service) for service in SERVICES]
-    return [*names, _servers(builder, names[-1]), _pause(builder)]
+    return [*names, build_node_servers(builder), _pause(builder)]
 
 
 def unpacked(builder, names):
@@ -72,17 +70,6 @@ def _hand_over(builder, name, ctr, folder):
         full = name if name.startswith("localhost/") else f"docker.io/{name}"
         builder.buildah("push", "-q", name, f"docker-archive:{archive}:{full}")
         run(*ctr, "images", "import", archive, limit_s=600)
-
-
-def _servers(builder, base):
-    installed = install(lambda _line: None)
-    with tempfile.TemporaryDirectory(dir=installed.cache) as scratch:
-        context = Path(scratch)
-        shutil.copytree(installed.kafka_jars, context / "kafka")
-        for path in (installed.valkey_server, installed.influxd, STAND_INS / "valkey-cli"):
-            shutil.copy(path, context)
-        builder.build_stand_in(STAND_INS / "servers.Dockerfile", base, SERVERS, context)
-    return SERVERS
 
 
 def _pause(builder):

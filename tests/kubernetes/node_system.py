@@ -18,9 +18,10 @@ from local_stack.single import Server
 from luftstrom.connections import connections
 from luftstrom.deploy.plan import namespaces
 from luftstrom.deploy.platform import read_platform
+from tests.docker.server_images import NODE_SERVERS
 from tests.kubernetes.cluster import Cluster
 from tests.kubernetes.native_flink import submit
-from tests.kubernetes.node_images import SERVERS, TAG
+from tests.kubernetes.node_images import TAG
 from tests.kubernetes.nodes import GATEWAY, NAMES
 from tests.kubernetes.rendering import CHART, NAMESPACE, RELEASE, helm, of_kind, parsed, profile_arguments
 from tests.kubernetes.stand_in_kafka import (
@@ -196,8 +197,8 @@ def running_system(cluster, folder):
 def _values(port):
     return (
         f"image.tag={TAG}",
-        f"influxdb.image={SERVERS}",
-        f"valkey.image={SERVERS}",
+        f"influxdb.image={NODE_SERVERS}",
+        f"valkey.image={NODE_SERVERS}",
         "livePage.enabled=false",
         f"scraper.sourceUrl=http://{GATEWAY}:{port}{DATA_PATH}",
         "scraper.schedule=* * * * *",

@@ -16,8 +16,8 @@ from kafka.admin import KafkaAdminClient
 from contracts.topics import TOPICS
 from runtime.kafka_log import require_reachable
 from runtime.topic_setup import create_topics
+from tests.docker.server_images import NODE_SERVERS
 from tests.kubernetes.kafka_rights import give_rights
-from tests.kubernetes.node_images import SERVERS
 from tests.kubernetes.rendering import of_kind
 
 FILES = Path(__file__).parents[2] / "docker" / "kafka"
@@ -103,7 +103,7 @@ def _stateful_set(pool, service, spec):
     restricted = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
     container = {
         "name": "kafka",
-        "image": SERVERS,
+        "image": NODE_SERVERS,
         "command": START,
         "env": [{"name": "KAFKA_HEAP", "value": spec["jvmOptions"]["-Xmx"]}],
         "securityContext": {
