@@ -7,7 +7,7 @@ import requests
 
 from benchmarks.storing.load import values
 from benchmarks.storing.peers.arguments import arguments
-from contracts.points import STORED_BY_TOPIC
+from contracts.points import STORED_BY_TOPIC, Placed
 
 REQUEST_LINES = 5_000
 TIMEOUT_S = 30
@@ -16,7 +16,7 @@ TIMEOUT_S = 30
 def main() -> None:
     """Send all of it."""
     told = arguments()
-    placed: set[int] = set()
+    placed = Placed()
     texts = [
         text
         for topic, value in values(int(told.values))
