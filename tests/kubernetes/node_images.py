@@ -33,12 +33,12 @@ def unpacked(builder, names):
         wanted = {name: builder.image_id(name) for name in names}
         changed = [name for name in names if found.get(name) != wanted[name]]
         if changed:
-            _unpack(builder, changed, folder)
+            _unpack(builder, names, changed, folder)
         there.write_text(json.dumps(wanted))
     return folder / "root"
 
 
-def _unpack(builder, names, folder):
+def _unpack(builder, wanted, changed, folder):
     socket, configuration = folder / "containerd.sock", folder / "containerd.toml"
     configuration.write_text(
         'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n'
@@ -49,10 +49,18 @@ def _unpack(builder, names, folder):
     server = Server(command, log=folder / "log", require=lambda: run(*ctr, "version"))
     server.start()
     try:
-        for name in names:
+        kept = {_full(name) for name in wanted if name not in changed}
+        for name in set(run(*ctr, "images", "ls", "-q").stdout.split()) - kept:
+            # At once, for containerd's own time to forget layers would come after its end.
+            run(*ctr, "images", "rm", "--sync", name)
+        for name in changed:
             _hand_over(builder, name, ctr, folder)
     finally:
         server.stop()
+
+
+def _full(name):
+    return name if name.startswith("localhost/") else f"docker.io/{name}"
 
 
 def linked(root, node):
@@ -67,7 +75,7 @@ def linked(root, node):
 def _hand_over(builder, name, ctr, folder):
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         archive = f"{scratch}/image.tar"
-        full = name if name.startswith("localhost/") else f"docker.io/{name}"
+        full = _full(name)
         builder.buildah("push", "-q", name, f"docker-archive:{archive}:{full}")
         run(*ctr, "images", "import", archive, limit_s=600)
 
