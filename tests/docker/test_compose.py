@@ -5,6 +5,7 @@ Stood in for, as no test reaches a registry: the images of these servers, and Gr
 """
 
 import json
+import os
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -71,6 +72,8 @@ def system(builder, image):
         try:
             engine = stack.enter_context(running_engine(builder.folder / "engine"))
         except UnavailableError as error:
+            if os.environ.get("CI") == "true":
+                raise
             pytest.skip(str(error))  # the machine's kernel has not what it takes
         for name in (*map(image, OURS), build_servers(builder), build_grafana(builder)):
             engine.hand_over(builder, name)
