@@ -169,20 +169,20 @@ def status(settings: Settings) -> list[ProcessStatus]:
 
 def stop_leftovers(settings: Settings, *, limit_s: float = LEFTOVER_LIMIT_S) -> int:
     """Stop what an earlier stack of this folder left behind when it was killed; how many there were."""
-    count = 0
-    # One may have begun another while it was looked for.
+    told: set[psutil.Process] = set()
+    # One may have begun another while it was looked for; none is waited for twice.
     for _ in range(LEFTOVER_ROUNDS_MAX):
-        found = leftovers(settings)
+        found = set(leftovers(settings)) - told
         if not found:
             break
+        told |= found
         for process in found:
             _quietly(process.terminate)
         _, alive = psutil.wait_procs(found, timeout=limit_s)
         for process in alive:
             _quietly(process.kill)
         psutil.wait_procs(alive, timeout=LEFTOVER_LIMIT_S)
-        count += len(found)
-    return count
+    return len(told)
 
 
 def _require_none_running(supervisor: Supervisor) -> None:
