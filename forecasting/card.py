@@ -52,9 +52,10 @@ class DataFingerprint(msgspec.Struct, frozen=True):
 
 
 class Training(msgspec.Struct, frozen=True, kw_only=True):
-    """How the model came to be."""
+    """How the model came to be; `also` are the further cities that it learnt from."""
 
     data: DataFingerprint
+    also: tuple[DataFingerprint, ...] = ()
     trained_until_s: int
     left_out_places: str
     seeds: tuple[int, ...]

@@ -43,6 +43,14 @@ class Source(StrEnum):
 
 DataFolder = Annotated[Path, typer.Option("--data", help="Folder of hourly tables, as `fetch` writes them.")]
 Measure = Annotated[str, typer.Option(help="For example pm25, temperature.")]
+Also = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--also",
+        help="Tables of a further city to learn from, as much as from --data; may be given again. "
+        "Nothing of it is validated or tested on. Other climates make a model that travels.",
+    ),
+]
 Registry = Annotated[
     str | None,
     typer.Option(
@@ -82,8 +90,8 @@ def fetch(
             help="With files: folders or files of readings (archive CSV, raw_*.parquet), or prsa*.parquet."
         ),
     ] = None,
-    since: Annotated[str, typer.Option(help="Hours from this on, UTC; of influx and kafka.")] = "2015-01-01",
-    until: Annotated[str, typer.Option(help="Hours before this, UTC; of influx and kafka.")] = "2100-01-01",
+    since: Annotated[str, typer.Option(help="Hours from this on, UTC.")] = "2000-01-01",
+    until: Annotated[str, typer.Option(help="Hours before this, UTC.")] = "2100-01-01",
 ) -> None:
     """Write one hourly table a measure, and their fingerprints.
 
@@ -106,7 +114,8 @@ def fetch(
             on_progress=screen.reading_shown(),
         )
     else:
-        hours = fetching.hours_in_files(paths or [], tell=screen.show_line)
+        every = fetching.hours_in_files(paths or [], tell=screen.show_line)
+        hours = fetching.of_span(every, from_s=from_s, until_s=until_s)
     fetching.write_tables(hours, out, tell=screen.show_line)
 
 
@@ -120,6 +129,7 @@ def train(  # noqa: PLR0913, PLR0917 - each is an option of the command
     baseline: Annotated[
         str | None, typer.Option(help=f"Register a baseline: {', '.join(BASELINES)}.")
     ] = None,
+    also: Also = None,
     protocol: Named = None,
     train_until: TrainUntil = None,
     validate_until: ValidateUntil = None,
@@ -134,13 +144,9 @@ def train(  # noqa: PLR0913, PLR0917 - each is an option of the command
     """
     from model_training import commands, screen  # noqa: PLC0415
 
-    ready = commands.make_ready(
-        data, measure, _protocol(protocol, train_until, validate_until, test_until, leave_out)
-    )
-    split = ready.split
-    screen.show_line(
-        f"{measure}: {len(split.train):,} windows to train on, {len(split.validation):,} to validate on"
-    )
+    times = _protocol(protocol, train_until, validate_until, test_until, leave_out)
+    ready = commands.make_ready(data, measure, times, also=also or ())
+    screen.show_split(ready)
     if baseline is not None:
         card = commands.add_baseline(ready, _registry(registry), _baseline(baseline))
     else:

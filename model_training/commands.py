@@ -2,7 +2,7 @@
 
 import getpass
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -21,15 +21,23 @@ from model_training.golden import GOLDEN_FILE, arrays_of, require_agreement
 from model_training.progress import METRICS_FILE, Metrics, Step, Tell
 from model_training.protocols import BEIJING as BEIJING_PROTOCOL
 from model_training.protocols import Protocol
-from model_training.tables import measures_in, read_data
+from model_training.tables import Data, measures_in, read_data
 from model_training.training import Prepared, baseline_model, prepared
 
 
-def make_ready(folder: Path, measure: str, protocol: Protocol) -> Prepared:
-    """The measure's data, split, with constants and baselines."""
+def make_ready(folder: Path, measure: str, protocol: Protocol, *, also: Sequence[Path] = ()) -> Prepared:
+    """The measure's data, split, with constants and baselines; and further cities to learn from."""
     design = the_design(folder, measure, protocol)
-    data = read_data(folder, measure, covariates=design.features.covariates, until_s=protocol.test_until_s)
-    return prepared(data, protocol, design)
+    covariates = design.features.covariates
+    data = read_data(folder, measure, covariates=covariates, until_s=protocol.test_until_s)
+    cities = [_city(each, measure, covariates, until_s=protocol.train_until_s) for each in also]
+    return prepared(data, protocol, design, also=cities)
+
+
+def _city(folder: Path, measure: str, covariates: tuple[str, ...], *, until_s: int) -> Data:
+    """A further city's data; of the covariates, what it has."""
+    known = tuple(each for each in covariates if each in measures_in(folder))
+    return read_data(folder, measure, covariates=known, until_s=until_s)
 
 
 def the_design(folder: Path, measure: str, protocol: Protocol) -> Design:

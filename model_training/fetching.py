@@ -50,6 +50,12 @@ def fingerprints(folder: Path) -> dict[str, dict[str, object]]:
     }
 
 
+def of_span(hours: Hours, *, from_s: int, until_s: int) -> Hours:
+    """The hours that begin from `from_s` on and before `until_s`."""
+    for measure, table in hours:
+        yield measure, table.filter((pl.col("starts_at_s") >= from_s) & (pl.col("starts_at_s") < until_s))
+
+
 def hours_in_files(paths: list[Path], *, tell: Callable[[str], None]) -> Hours:
     """Hours of reading files by the rule of the Flink job, or the Beijing table.
 

@@ -14,10 +14,11 @@ from contracts.forecasts import QUANTILES
 from forecasting.features import Features, FeatureSpec
 from forecasting.hourly_table import Floats
 from model_training.design import NetworkDesign
-from model_training.material import Material
+from model_training.material import Lessons, Material
 from model_training.network import built
 from model_training.progress import Step, Tell
-from model_training.splits import Examples, Split
+from model_training.splits import Examples
+from model_training.training import Prepared
 
 EVALUATED = 1024  # windows in one call
 
@@ -40,21 +41,18 @@ def prepare_tensorflow() -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-def trained(
-    material: Material, split: Split, spec: FeatureSpec, design: NetworkDesign, *, seeds: tuple[int, ...],
-    tell: Tell,
-) -> Any:  # fmt: skip
+def trained(ready: Prepared, *, seeds: tuple[int, ...], tell: Tell) -> Any:
     """The network with the weights that were best on validation; of several seeds, the mean of all.
 
     Ctrl-C ends the training and keeps the best so far.
     """
     members = []
     for seed in seeds:
-        member, was_stopped = _fitted(material, split, spec, design, seed=seed, tell=tell)
+        member, was_stopped = _fitted(ready, seed=seed, tell=tell)
         members.append(member)
         if was_stopped:
             break
-    return joined(members, spec, design)
+    return joined(members, ready.spec, ready.design.network)
 
 
 def joined(members: list[Any], spec: FeatureSpec, design: NetworkDesign) -> Any:
@@ -68,20 +66,19 @@ def joined(members: list[Any], spec: FeatureSpec, design: NetworkDesign) -> Any:
     return whole
 
 
-def _fitted(
-    material: Material, split: Split, spec: FeatureSpec, design: NetworkDesign, *, seed: int, tell: Tell
-) -> tuple[Any, bool]:
+def _fitted(ready: Prepared, *, seed: int, tell: Tell) -> tuple[Any, bool]:
     keras.utils.set_random_seed(seed)
-    network = built(spec, design)
+    design = ready.design.network
+    network = built(ready.spec, design)
     rate = keras.optimizers.schedules.CosineDecay(design.learning_rate, design.steps_max, alpha=0.05)
     network.compile(
         keras.optimizers.AdamW(rate, weight_decay=design.weight_decay, clipnorm=1.0), weighted_pinball,
         jit_compile=False,  # XLA and the same answer every time exclude each other
     )  # fmt: skip
-    course = _Course(network, material, split.validation, design, seed, tell)
+    course = _Course(network, ready.material, ready.split.validation, design, seed, tell)
     was_stopped = False
     try:
-        _steps(network, material, split.train, design, np.random.default_rng(seed), course)
+        _steps(network, ready.lessons, design, np.random.default_rng(seed), course)
     except KeyboardInterrupt:
         was_stopped = True
     if course.best is None:
@@ -91,14 +88,11 @@ def _fitted(
 
 
 def _steps(
-    network: Any, material: Material, train: Examples, design: NetworkDesign, random: np.random.Generator,
-    course: "_Course",
-) -> None:  # fmt: skip
+    network: Any, lessons: Lessons, design: NetworkDesign, random: np.random.Generator, course: "_Course"
+) -> None:
     total = 0.0
     for step in range(1, design.steps_max + 1):
-        drawn = train.where(random.choice(len(train), design.batch))
-        read = material.features(drawn)
-        total += float(network.train_on_batch(read.inputs, material.targets(drawn, read)))
+        total += float(network.train_on_batch(*lessons.batch(design.batch, random)))
         if step % design.steps_between_validations == 0:
             if not course.goes_on(step, total / design.steps_between_validations):
                 return

@@ -20,12 +20,12 @@ def trained_model(
     ready: Prepared, *, seeds: tuple[int, ...], tell: Tell, now_s: int
 ) -> tuple[ModelCard, Any]:
     """The card and the network of several seeds' mean; see `fitting.trained` for Ctrl-C."""
-    network = trained(ready.material, ready.split, ready.spec, ready.design.network, seeds=seeds, tell=tell)
+    network = trained(ready, seeds=seeds, tell=tell)
     factors = _band_factors(ready, network)
     content = b"".join(np.ascontiguousarray(each).tobytes() for each in network.get_weights())
     card = model_card(ready, "rnn", content, seeds=seeds, now_s=now_s)
     return structs.replace(
-        card, ranges=training_ranges(ready.material, ready.split.train, ready.spec),
+        card, ranges=training_ranges(ready.lessons, ready.spec),
         band_factors=np.round(factors, 4).tolist(),
     ), network  # fmt: skip
 

@@ -1,4 +1,6 @@
-"""Examples of a table as the network takes them: features, targets, weights."""
+"""Examples of a table as the network takes them: features, targets, weights; batches of several cities."""
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -32,3 +34,52 @@ class Material:
         known = np.isfinite(scaled)
         weights = np.where(known, read.spread[:, None], 0.0)
         return np.stack([np.where(known, scaled, 0.0), weights], axis=-1).astype(np.float32)
+
+
+WEIGHED = 2000  # examples that tell how much a city's weigh
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What is learnt of one city: its examples, and the material that makes them features."""
+
+    material: Material
+    examples: Examples
+
+    def drawn(self, count: int, random: np.random.Generator) -> Examples:
+        """So many at random, each as likely as another."""
+        return self.examples.where(random.choice(len(self.examples), count))
+
+
+class Lessons:
+    """Batches to train on; of several cities each has its share of every batch, and of the loss.
+
+    So a city of many sensors and years does not drown one of few.
+    """
+
+    def __init__(self, cities: tuple[Lesson, ...], *, seed: int = 1) -> None:
+        self.cities = cities
+        self._weights = [_mean_weight(each, np.random.default_rng(seed)) for each in cities]
+
+    def batch(self, count: int, random: np.random.Generator) -> tuple[tuple[Floats, ...], Floats]:
+        """The network's inputs and targets of `count` examples."""
+        shares = [len(each) for each in np.array_split(np.arange(count), len(self.cities))]
+        parts = [
+            _taught(city, city.drawn(share, random), weight)
+            for city, share, weight in zip(self.cities, shares, self._weights, strict=True)
+        ]
+        inputs = zip(*(each for each, _ in parts), strict=True)
+        targets: Floats = np.concatenate([each for _, each in parts])
+        return tuple(np.concatenate(each) for each in inputs), targets
+
+
+def _taught(city: Lesson, examples: Examples, weight: float) -> tuple[tuple[Floats, ...], Floats]:
+    read = city.material.features(examples)
+    targets = city.material.targets(examples, read)
+    targets[..., 1] /= weight
+    return read.inputs, targets
+
+
+def _mean_weight(city: Lesson, random: np.random.Generator) -> float:
+    some = city.drawn(min(WEIGHED, len(city.examples)), random)
+    return float(city.material.targets(some, city.material.features(some))[..., 1].mean()) or 1.0

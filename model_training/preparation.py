@@ -8,7 +8,7 @@ from forecasting.features import Covariate, FeatureSpec, Surroundings, truths, w
 from forecasting.hourly_table import Booleans, Floats, HourlyTable
 from forecasting.transforms import transformed
 from model_training.design import FeatureDesign
-from model_training.material import Material
+from model_training.material import Lessons
 from model_training.splits import Examples
 
 EXAMPLES_MAX = 8000
@@ -52,7 +52,7 @@ def fitted_on(
     name: str, around: Surroundings, spec: FeatureSpec, train: Examples, *, seed: int = 1
 ) -> Baseline:
     """A baseline of training examples, at most `EXAMPLES_MAX` of them."""
-    drawn = _drawn(train, seed)
+    drawn = _some(train, np.random.default_rng(seed))
     return fitted_baseline(
         name, facts_of(around, spec, drawn), truths(around.values, drawn.series, drawn.columns)
     )
@@ -60,14 +60,14 @@ def fitted_on(
 
 def fitted_anchor(around: Surroundings, spec: FeatureSpec, train: Examples, *, seed: int = 1) -> Baseline:
     """The trend of training examples, at most `EXAMPLES_MAX` of them."""
-    drawn = _drawn(train, seed)
+    drawn = _some(train, np.random.default_rng(seed))
     return fitted_trend(facts_of(around, spec, drawn), truths(around.values, drawn.series, drawn.columns))
 
 
-def _drawn(train: Examples, seed: int) -> Examples:
+def _some(train: Examples, random: np.random.Generator) -> Examples:
     if len(train) <= EXAMPLES_MAX:
         return train
-    return train.where(np.random.default_rng(seed).choice(len(train), EXAMPLES_MAX, replace=False))
+    return train.where(random.choice(len(train), EXAMPLES_MAX, replace=False))
 
 
 def facts_of(around: Surroundings, spec: FeatureSpec, examples: Examples) -> Recent:
@@ -75,19 +75,17 @@ def facts_of(around: Surroundings, spec: FeatureSpec, examples: Examples) -> Rec
     return recent(windows(around, spec, examples.series, examples.columns).week)
 
 
-def training_ranges(
-    material: Material, train: Examples, spec: FeatureSpec, *, seed: int = 1
-) -> TrainingRanges:
-    """Where 99 % of the training windows lie."""
-    drawn = train.where(
-        np.random.default_rng(seed).choice(len(train), min(len(train), EXAMPLES_MAX), replace=False)
-    )
-    read = material.features(drawn)
-    tails = (RANGE_TAIL, 1 - RANGE_TAIL)
-    low, high = (float(each) for each in np.quantile(read.level, tails))
-    level = (low, high) if spec.is_level_told else (float("-1e9"), 1e9)
-    calm, wild = (float(each) for each in np.quantile(read.spread, tails))
-    return TrainingRanges(level, (calm, wild))
+def training_ranges(lessons: Lessons, spec: FeatureSpec, *, seed: int = 1) -> TrainingRanges:
+    """From the lowest to the highest of the cities' spans in which 99 % of their training windows lie."""
+    random = np.random.default_rng(seed)
+    levels: list[float] = []
+    spreads: list[float] = []
+    for city in lessons.cities:
+        read = city.material.features(_some(city.examples, random))
+        for found, values in ((levels, read.level), (spreads, read.spread)):
+            found.extend(float(each) for each in np.quantile(values, (RANGE_TAIL, 1 - RANGE_TAIL)))
+    level = (min(levels), max(levels)) if spec.is_level_told else (float("-1e9"), 1e9)
+    return TrainingRanges(level, (min(spreads), max(spreads)))
 
 
 def baseline_card(baseline: Baseline) -> BaselineCard:

@@ -12,6 +12,7 @@ from model_training.sources.beijing import CHINA_STANDARD_TIME_S, STATIONS
 from model_training.splits import Examples, Split, origins, split_by_month_ends, split_by_time
 from model_training.tables import Data
 
+DAY_H = 24
 NONE = "none"
 EVERY = re.compile(r"every:(\d+)")
 SENSORS = re.compile(r"sensors:(\d+(?:,\d+)*)")
@@ -58,6 +59,19 @@ class Protocol:
                 "validate on; take an earlier --train-until or fetch more",
             )
         return split
+
+    def train(self, data: Data) -> Examples:
+        """Training examples of a further city; raises BadInputError where there are none."""
+        table = data.table
+        examples = origins(
+            table.values, series=~self.left_out(data), first=DAY_H, step=1,
+            end=min(table.column(self.train_until_s), table.hours),
+        )  # fmt: skip
+        if not len(examples):
+            raise BadInputError(
+                "too_little_data", f"{data.fingerprint.source} has nothing of {table.measure} to train on"
+            )
+        return examples
 
     def _split(self, table: HourlyTable, seen: Booleans) -> Split:
         if self.month_ends_from_s is not None:
@@ -111,7 +125,6 @@ def by_time(train_until: str, validate_until: str, test_until: str, leave_out: s
 
 FITTED, VALIDATED = 0.4, 0.5  # of what was observed
 DAYS_MIN = 14
-DAY_H = 24
 
 
 def of_any_span(table: HourlyTable) -> Protocol:

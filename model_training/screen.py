@@ -12,6 +12,7 @@ from forecasting.registry import ModelRegistry
 from model_training.backtesting import ALL, WHO, Backtest, Ratio
 from model_training.gate import Verdict
 from model_training.progress import Step
+from model_training.training import Prepared
 from runtime.log_interfaces import Progress
 
 WIDTH_WITHOUT_TERMINAL = 160  # the widest table, with its intervals
@@ -36,6 +37,18 @@ def reading_shown() -> Progress:
             show_line(f"read {done:,} of {total:,} messages")
 
     return show
+
+
+def show_split(ready: Prepared) -> None:
+    """How much there is to learn from."""
+    split, measure = ready.split, ready.data.table.measure
+    show_line(
+        f"{measure}: {len(split.train):,} windows to train on, {len(split.validation):,} to validate on"
+    )
+    for city in ready.also:
+        show_line(
+            f"{measure}: {len(city.train):,} windows of {city.data.fingerprint.source} to train on, too"
+        )
 
 
 def show_step(step: Step) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.metadata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,13 +14,22 @@ from forecasting.bundle import ModelBundle
 from forecasting.card import RNN, Kind, ModelCard, Training
 from forecasting.features import FeatureSpec, Surroundings, surroundings
 from model_training.design import Design
-from model_training.material import Material
+from model_training.material import Lesson, Lessons, Material
 from model_training.preparation import baseline_card, feature_spec, fitted_anchor, fitted_on
 from model_training.protocols import Protocol
-from model_training.splits import Split
+from model_training.splits import Examples, Split
 from model_training.tables import Data
 
 LIBRARIES = ("tensorflow-cpu", "keras", "numpy", "ai-edge-litert")
+
+
+@dataclass(frozen=True, slots=True)
+class City:
+    """A further city to learn from; nothing of it is validated or tested on."""
+
+    data: Data
+    train: Examples
+    heard: Surroundings
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +48,28 @@ class Prepared:
     heard: Surroundings
     baselines: dict[str, Baseline]
     anchor: Baseline
+    also: tuple[City, ...] = ()
 
     @property
     def material(self) -> Material:
         """Examples as the network takes them."""
-        return Material(self.heard, self.spec, self.baselines[BLEND], self.anchor)
+        return self._material(self.heard)
+
+    @property
+    def lessons(self) -> Lessons:
+        """What the network is trained on."""
+        own = Lesson(self.material, self.split.train)
+        return Lessons((own, *(Lesson(self._material(each.heard), each.train) for each in self.also)))
+
+    def _material(self, heard: Surroundings) -> Material:
+        return Material(heard, self.spec, self.baselines[BLEND], self.anchor)
 
 
-def prepared(data: Data, protocol: Protocol, design: Design) -> Prepared:
-    """Split the data, find the constants and the baselines; the test span is not looked at."""
+def prepared(data: Data, protocol: Protocol, design: Design, *, also: Sequence[Data] = ()) -> Prepared:
+    """Split the data, find the constants and the baselines; the test span is not looked at.
+
+    Constants and baselines are of the first city; the network learns from the cities `also` given as well.
+    """
     split = protocol.split(data)
     end = data.table.column(protocol.validate_until_s)
     seen = ~protocol.left_out(data)
@@ -55,7 +78,13 @@ def prepared(data: Data, protocol: Protocol, design: Design) -> Prepared:
     baselines = {name: fitted_on(name, heard, spec, split.train) for name in BASELINES}
     anchor = fitted_anchor(heard, spec, split.train) if design.is_anchored_on_trend else baselines[BLEND]
     around = surroundings(data.table, spec)
-    return Prepared(data, protocol, design, split, spec, around, heard, baselines, anchor)
+    cities = tuple(_city(each, protocol, spec) for each in also)
+    return Prepared(data, protocol, design, split, spec, around, heard, baselines, anchor, cities)
+
+
+def _city(data: Data, protocol: Protocol, spec: FeatureSpec) -> City:
+    heard = surroundings(data.table, spec, heard=~protocol.left_out(data))
+    return City(data, protocol.train(data), heard)
 
 
 def baseline_model(ready: Prepared, name: Kind, *, now_s: int) -> ModelBundle:
@@ -79,7 +108,8 @@ def model_card(
         features=ready.spec, blend=baseline_card(ready.baselines[BLEND]),
         anchor=baseline_card(ready.anchor) if kind == RNN and ready.design.is_anchored_on_trend else None,
         training=Training(
-            data=ready.data.fingerprint, trained_until_s=ready.protocol.train_until_s,
+            data=ready.data.fingerprint, also=tuple(each.data.fingerprint for each in ready.also),
+            trained_until_s=ready.protocol.train_until_s,
             left_out_places=ready.protocol.leave_out, seeds=seeds, created_at_s=now_s,
             libraries={name: importlib.metadata.version(name) for name in LIBRARIES},
             code_version=importlib.metadata.version("luftstrom"),

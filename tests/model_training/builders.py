@@ -20,7 +20,7 @@ DESIGN = Design(
 )
 
 
-def write_weather(folder, *, sensors=SENSORS, seed=3):
+def write_weather(folder, *, sensors=SENSORS, seed=3, warmer=0.0, wilder=1.0):
     """Hours of temperature and humidity: the day's wave is as high as the humidity of the day before lets it.
 
     That is seen in the covariate, and in nothing that the blend knows.
@@ -28,7 +28,7 @@ def write_weather(folder, *, sensors=SENSORS, seed=3):
     random, hours = np.random.default_rng(seed), np.arange(DAYS * 24)
     wet = np.repeat(random.uniform(0, 1, DAYS), 24)
     height = 6 * (1 - np.roll(wet, 24))
-    weather = 8 + height * np.sin(2 * np.pi * (hours - 9) / 24)
+    weather = 8 + warmer + wilder * height * np.sin(2 * np.pi * (hours - 9) / 24)
     frames = {"temperature": [], "humidity": []}
     for sensor in sensors:
         noise = random.normal(0, 0.2, len(hours))

@@ -17,8 +17,9 @@ from model_training.backtesting import backtest
 from model_training.cli import app
 from model_training.gate import judged
 from model_training.golden import arrays_of, require_agreement
+from model_training.tables import read_data
 from model_training.training import prepared
-from tests.model_training.builders import DESIGN, PROTOCOL, weather
+from tests.model_training.builders import DESIGN, PROTOCOL, weather, write_weather
 
 pytestmark = pytest.mark.ml
 
@@ -111,6 +112,21 @@ def test_the_same_seed_gives_the_same_network(ready, version):
     one, other = (trained_model(short, seeds=(5,), tell=lambda _: None, now_s=0)[0] for _ in range(2))
 
     assert one.version == other.version
+
+
+def test_a_card_tells_every_city_that_was_learnt_from(tables, tmp_path, ready):
+    write_weather(tmp_path / "far", seed=9, warmer=20.0)
+    far = read_data(tmp_path / "far", "temperature", covariates=("humidity",))
+    short = with_members(DESIGN, network=with_members(DESIGN.network, steps_max=50))
+    registry = ModelRegistry(FolderStore(tmp_path / "models"))
+
+    card = commands.train(
+        prepared(ready.data, PROTOCOL, short, also=[far]), registry, seeds=(1,), tell=lambda _: None
+    )
+
+    (also,) = registry.card("temperature", card.version).training.also
+    assert also == far.fingerprint
+    assert card.ranges.level[1] > ready.spec.level_mean + 15
 
 
 def test_ctrl_c_keeps_the_best_so_far(ready, version):

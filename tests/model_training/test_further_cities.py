@@ -1,0 +1,93 @@
+"""A network may learn from further cities; nothing of them is validated or tested on."""
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from contracts.errors import BadInputError
+from model_training.cli import app
+from model_training.preparation import training_ranges
+from model_training.protocols import by_time
+from model_training.tables import read_data
+from model_training.training import prepared
+from tests.model_training.builders import DESIGN, PROTOCOL, weather, write_weather
+
+WARMER_C, WILDER = 30.0, 4.0
+BATCH = 200
+LEVEL, WEIGHT = 0, 1  # what `static` tells first; what `targets` have beside the truth
+
+
+@pytest.fixture
+def far_city(tmp_path):
+    folder = tmp_path / "far"
+    write_weather(folder, sensors=(1, 4, 5), seed=9, warmer=WARMER_C, wilder=WILDER)
+    return folder
+
+
+@pytest.fixture
+def ready(tmp_path, far_city):
+    far = read_data(far_city, "temperature", covariates=("humidity",))
+    return prepared(weather(tmp_path / "own"), PROTOCOL, DESIGN, also=[far])
+
+
+def test_each_city_has_its_share_of_a_batch_and_of_the_loss(ready):
+    (_, _, static, _), targets = ready.lessons.batch(BATCH, np.random.default_rng(1))
+
+    own, far = static[: BATCH // 2, LEVEL], static[BATCH // 2 :, LEVEL]
+    assert len(static) == len(targets) == BATCH
+    assert far.min() > own.max()
+    own_weight, far_weight = (half[..., WEIGHT].sum() for half in np.array_split(targets, 2))
+    assert far_weight == pytest.approx(own_weight, rel=0.2)
+
+
+def test_ranges_hold_the_levels_and_spreads_of_every_city(ready):
+    alone = prepared(ready.data, PROTOCOL, DESIGN)
+    own, both = (training_ranges(each.lessons, each.spec) for each in (alone, ready))
+
+    assert both.level[0] == pytest.approx(own.level[0], abs=1.0)
+    assert both.level[1] == pytest.approx(own.level[1] + WARMER_C, abs=3.0)
+    assert both.spread[1] > 2 * own.spread[1]
+
+
+def test_a_further_citys_left_out_places_and_later_hours_are_not_learnt(ready):
+    (far,) = ready.also
+
+    assert set(far.data.table.sensor_ids[far.train.series].tolist()) == {1, 5}
+    assert far.train.columns.max() + 24 <= far.data.table.column(PROTOCOL.train_until_s)
+
+
+def test_what_is_validated_and_tested_and_the_baselines_are_of_the_first_city(ready):
+    alone = prepared(ready.data, PROTOCOL, DESIGN)
+
+    assert len(ready.split.validation) == len(alone.split.validation)
+    assert (ready.baselines["blend"].coefficients == alone.baselines["blend"].coefficients).all()
+    assert ready.spec == alone.spec
+
+
+def test_a_city_without_humidity_teaches_what_it_has(tmp_path, far_city):
+    bare = read_data(far_city, "temperature", covariates=())
+    ready = prepared(weather(tmp_path / "own"), PROTOCOL, DESIGN, also=[bare])
+
+    inputs, targets = ready.lessons.batch(BATCH, np.random.default_rng(1))
+
+    assert all(np.isfinite(each).all() for each in (*inputs, targets))
+
+
+def test_a_city_with_nothing_before_the_training_ends_is_told(tmp_path, far_city):
+    early = by_time("2019-01-01T12:00", "2019-02-22", "2019-03-17", "every:4")
+
+    with pytest.raises(BadInputError, match="far has nothing of temperature to train on"):
+        early.train(read_data(far_city, "temperature", covariates=()))
+
+
+def test_the_command_tells_what_it_learns_from(tmp_path, far_city):
+    write_weather(tmp_path / "own")
+    times = ["--train-until", "2019-02-10", "--validate-until", "2019-02-22", "--test-until", "2019-03-17"]
+
+    found = CliRunner().invoke(app, [
+        "train", "--data", str(tmp_path / "own"), "--also", str(far_city), "--measure", "temperature", *times,
+        "--baseline", "blend", "--registry", str(tmp_path / "models"),
+    ])  # fmt: skip
+
+    assert found.exit_code == 0, found.output
+    assert "windows of far to train on, too" in found.output
