@@ -13,13 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.forecasts import QUANTILES
-from forecasting.calibration import FACTOR_MAX, FACTOR_MIN, GROUPS, MEDIAN, TRUTHS_MIN, no_factors
+from forecasting.calibration import (
+    DAYS_KEPT,
+    FACTOR_MAX,
+    FACTOR_MIN,
+    GROUPS,
+    MEDIAN,
+    TRUTHS_MIN,
+    no_factors,
+    trusted,
+)
 from forecasting.hourly_table import Floats, Integers
 from forecasting.transforms import restored, transformed
 
-DAYS_KEPT = 60
-# The first days tell of one weather: with so many of them a factor has gone half of its way from 1.
-HALF_WAY_DAYS = 5
 STEP = 0.01
 STEPS = round(FACTOR_MAX / STEP) + 1
 REACH_MIN = 1e-6
@@ -60,7 +66,7 @@ class Calibration:
         if not days:
             return no_factors()
         found = _factors(np.sum(list(self.histogram_by_day.values()), axis=0))
-        return no_factors() + (found - 1) * days / (days + HALF_WAY_DAYS)
+        return trusted(found, days=days)
 
 
 def repaired(quantiles: Floats, factors: Floats, *, measure: str) -> Floats:

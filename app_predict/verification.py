@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app_predict.calibration import DAYS_KEPT, Calibration
+from app_predict.calibration import Calibration
 from app_predict.issue import issues_about
 from app_predict.issue_times import hours_to_score
 from app_predict.scoring import Scored, absolute_error, scored, skills, truth_of
 from app_predict.standing import CHAMPION_METHODS, HourOfErrors, Standing, standing_of, with_hour
 from app_predict.state_folder import Record, StateFolder, without_old_models
 from contracts.forecasts import ForecastSkill
+from forecasting.calibration import DAYS_KEPT
 from forecasting.hourly_table import HOUR_S, HourlyTable
 from forecasting.scores import DAY_H
 from forecasting.transforms import transformed

@@ -12,6 +12,9 @@ from forecasting.hourly_table import Floats, Integers
 MEDIAN = QUANTILES.index(0.5)
 FACTOR_MIN, FACTOR_MAX = 0.5, 3.0
 TRUTHS_MIN = 200  # of a group; fewer tell nothing about its tails
+DAYS_KEPT = 60
+# The first days tell of one weather: with so many of them a factor has gone half of its way from 1.
+HALF_WAY_DAYS = 5
 GROUPS = len(HORIZON_GROUPS)
 GROUP_OF_HORIZON: Integers = np.concatenate([
     np.full(last - first + 1, number) for number, (first, last) in enumerate(HORIZON_GROUPS.values())
@@ -37,6 +40,11 @@ def band_factors(quantiles: Floats, truth: Floats) -> Floats:
         if known.sum() >= TRUTHS_MIN:
             factors[group] = [_factor(bands[known], came[known], number) for number in range(len(QUANTILES))]
     return factors
+
+
+def trusted(factors: Floats, *, days: int) -> Floats:
+    """Factors that so many days of truths tell of, as far as so few may be believed."""
+    return 1 + (factors - 1) * days / (days + HALF_WAY_DAYS)
 
 
 def widened(quantiles: Floats, factors: Floats) -> Floats:

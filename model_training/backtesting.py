@@ -8,7 +8,7 @@ import numpy as np
 from contracts.forecasts import HORIZON_GROUPS, QUANTILES, Method
 from forecasting.baselines import BASELINES
 from forecasting.bundle import ModelBundle
-from forecasting.calibration import band_factors, widened
+from forecasting.calibration import DAYS_KEPT, band_factors, trusted, widened
 from forecasting.features import truths
 from forecasting.hourly_table import Booleans, Floats, Integers
 from forecasting.scores import DECILES, MEDIAN, Scores, in_group, pinball, scores, seasonal_scales
@@ -23,7 +23,6 @@ DRAWS = 1000
 CONFIDENCE = 0.90
 BATCH = 4096
 DAY_H = 24
-CALIBRATION_D = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +151,8 @@ def backtest(
 def forecasts(bundle: ModelBundle, ready: Prepared, examples: Examples) -> tuple[Floats, float | None]:
     """A model's quantiles for the examples, and the share of them that its network made; None of a baseline.
 
-    Its bands are repaired day by day, as in serving: by the forecasts of the `CALIBRATION_D` days before
-    whose truths had come by then, those of the validation span among them.
+    Its bands are repaired day by day, as in serving: by the forecasts of the `DAYS_KEPT` days before whose
+    truths had come by then, those of the validation span among them.
     """
     if bundle.network is None:
         said, _ = _raw_forecasts(bundle, ready, examples)
@@ -191,9 +190,10 @@ def _repaired(said: Floats, ready: Prepared, examples: Examples) -> Floats:
     day = (ready.data.table.starts_at_s // 3600 + examples.columns) // DAY_H
     repaired = said.copy()
     for today in np.unique(day):
-        is_known = (day < today - 1) & (day >= today - 1 - CALIBRATION_D)
+        is_known = (day < today - 1) & (day >= today - 1 - DAYS_KEPT)
         if is_known.any():
-            factors, now = band_factors(scaled[is_known], came[is_known]), day == today
+            found, now = band_factors(scaled[is_known], came[is_known]), day == today
+            factors = trusted(found, days=len(np.unique(day[is_known])))
             repaired[now] = restored(widened(scaled[now], factors), measure)
     return repaired
 

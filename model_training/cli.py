@@ -48,7 +48,7 @@ Also = Annotated[
     typer.Option(
         "--also",
         help="Tables of a further city to learn from, as much as from --data; may be given again. "
-        "Nothing of it is validated or tested on. Other climates make a model that travels.",
+        "The month ends of its last year are validated on. Other climates make a model that travels.",
     ),
 ]
 Registry = Annotated[

@@ -15,12 +15,13 @@ WATCHED = replace(USUAL, units=40, steps_between_validations=25)
 def design_of(measure: str, *, available: frozenset[str]) -> Design:
     """The design for sensors of the network; of the climate beside them, what the data have."""
     is_pressure = measure == "pressure"
+    # Of pressure the level tells the height of the place, of humidity what its kind of sensor says of fog.
     covariates = tuple(name for name in CLIMATE if name != measure and name in available)
     return Design(
         features=FeatureDesign(
             seasons=("sun", "hour_sin", "hour_cos"),
             covariates=covariates,
-            is_level_told=not is_pressure,
+            is_level_told=measure not in {"pressure", "humidity"},
         ),
         network=WATCHED if is_pressure else USUAL,
         is_anchored_on_trend=is_pressure,  # of the others the first hours alone gain by it

@@ -14,10 +14,9 @@ from contracts.forecasts import QUANTILES
 from forecasting.features import Features, FeatureSpec
 from forecasting.hourly_table import Floats
 from model_training.design import NetworkDesign
-from model_training.material import Lessons, Material
+from model_training.material import Lesson, Lessons
 from model_training.network import built
 from model_training.progress import Step, Tell
-from model_training.splits import Examples
 from model_training.training import Prepared
 
 EVALUATED = 1024  # windows in one call
@@ -75,7 +74,7 @@ def _fitted(ready: Prepared, *, seed: int, tell: Tell) -> tuple[Any, bool]:
         keras.optimizers.AdamW(rate, weight_decay=design.weight_decay, clipnorm=1.0), weighted_pinball,
         jit_compile=False,  # XLA and the same answer every time exclude each other
     )  # fmt: skip
-    course = _Course(network, ready.material, ready.split.validation, design, seed, tell)
+    course = _Course(network, ready, seed, tell)
     was_stopped = False
     try:
         _steps(network, ready.lessons, design, np.random.default_rng(seed), course)
@@ -100,37 +99,43 @@ def _steps(
 
 
 class _Course:
-    """Follows a training: validates, keeps the best weights, says when to stop."""
+    """Follows a training: validates on every city, keeps the best weights, says when to stop."""
 
-    def __init__(
-        self,
-        network: Any,
-        material: Material,
-        validation: Examples,
-        design: NetworkDesign,
-        seed: int,
-        tell: Tell,
-    ) -> None:
+    def __init__(self, network: Any, ready: Prepared, seed: int, tell: Tell) -> None:
         self.best: list[Floats] | None = None
-        self._network, self._design, self._seed, self._tell = network, design, seed, tell
-        self._read = material.features(validation)
-        self._targets = material.targets(validation, self._read)
-        self._blend_loss = _median_loss(material.blended(self._read), self._targets)
+        self._network, self._design, self._seed, self._tell = network, ready.design.network, seed, tell
+        self._validations = [_Validation(each) for each in ready.validations]
         self._lowest, self._since, self._began_s = np.inf, 0, time.monotonic()
 
     def goes_on(self, step: int, loss: float) -> bool:
         """Validate and tell; whether to go on."""
-        said = np.sort(answers(self._network, self._read), axis=-1)
-        validation_loss = float(weighted_pinball(tf.constant(self._targets), tf.constant(said)))
+        found = [each.judged(self._network) for each in self._validations]
+        validation_loss = sum(each for each, _ in found) / len(found)
         is_best = validation_loss < self._lowest
         if is_best:
             self._lowest, self._since, self.best = validation_loss, 0, self._network.get_weights()
         else:
             self._since += 1
-        skill = 1 - _median_loss(said[..., QUANTILES.index(0.5)], self._targets) / self._blend_loss
         elapsed_s = time.monotonic() - self._began_s
+        _, skill = found[0]
         self._tell(Step(self._seed, step, loss, validation_loss, skill, elapsed_s, is_best))
         return self._since < self._design.patience
+
+
+class _Validation:
+    """A city's validation examples, read once."""
+
+    def __init__(self, lesson: Lesson) -> None:
+        material = lesson.material
+        self._read = material.features(lesson.examples)
+        self._targets = material.targets(lesson.examples, self._read)
+        self._blend_loss = _median_loss(material.blended(self._read), self._targets)
+
+    def judged(self, network: Any) -> tuple[float, float]:
+        """The loss, of values scaled by their windows, and the skill over the blend."""
+        said = np.sort(answers(network, self._read), axis=-1)
+        loss = float(weighted_pinball(tf.constant(self._targets), tf.constant(said)))
+        return loss, 1 - _median_loss(said[..., QUANTILES.index(0.5)], self._targets) / self._blend_loss
 
 
 def answers(network: Any, read: Features) -> Floats:

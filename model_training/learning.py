@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 from msgspec import structs
 
-from forecasting.calibration import band_factors
+from forecasting.calibration import band_factors, trusted
 from forecasting.card import ModelCard
 from forecasting.features import Features, Surroundings, truths
 from forecasting.hourly_table import Floats
+from forecasting.scores import DAY_H
 from model_training.fitting import answers, trained
 from model_training.preparation import training_ranges
 from model_training.progress import Tell
@@ -35,7 +36,8 @@ def _band_factors(ready: Prepared, network: Any) -> Floats:
     examples = ready.split.validation
     read = ready.material.features(examples)
     said = np.sort(answers(network, read), axis=-1)
-    return band_factors(said, scaled_truths(ready.heard, examples, read))
+    found = band_factors(said, scaled_truths(ready.heard, examples, read))
+    return trusted(found, days=len(np.unique(examples.columns // DAY_H)))
 
 
 def scaled_truths(around: Surroundings, examples: Examples, read: Features) -> Floats:

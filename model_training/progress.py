@@ -6,7 +6,10 @@ import msgspec
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One validation on the way: the losses, and 1 - error / error of the blend on the same examples."""
+    """One validation on the way: the losses, and 1 - error / error of the blend on the same examples.
+
+    The validation loss is the mean of every city's, the skill that of the first.
+    """
 
     seed: int
     step: int

@@ -13,6 +13,9 @@ from model_training.splits import Examples, Split, origins, split_by_month_ends,
 from model_training.tables import Data
 
 DAY_H = 24
+YEAR_S = 365 * DAY_H * HOUR_S
+MONTH_END_DAY = 24  # from then on a month is validated on
+FURTHER_VALIDATION_STEP = 33
 NONE = "none"
 EVERY = re.compile(r"every:(\d+)")
 SENSORS = re.compile(r"sensors:(\d+(?:,\d+)*)")
@@ -60,24 +63,30 @@ class Protocol:
             )
         return split
 
-    def train(self, data: Data) -> Examples:
-        """Training examples of a further city; raises BadInputError where there are none."""
+    def split_of_further(self, data: Data) -> Split:
+        """What a further city teaches, and what shows when it is enough: the month ends of its last year.
+
+        Raises BadInputError where there is none of either.
+        """
         table = data.table
-        examples = origins(
-            table.values, series=~self.left_out(data), first=DAY_H, step=1,
-            end=min(table.column(self.train_until_s), table.hours),
+        end_s = min(self.train_until_s, table.starts_at_s + HOUR_S * table.hours)
+        split = split_by_month_ends(
+            table, series=~self.left_out(data), year_from_s=end_s - YEAR_S, until_s=end_s,
+            first_day=MONTH_END_DAY, step=FURTHER_VALIDATION_STEP,
         )  # fmt: skip
-        if not len(examples):
+        if not len(split.train) or not len(split.validation):
             raise BadInputError(
-                "too_little_data", f"{data.fingerprint.source} has nothing of {table.measure} to train on"
+                "too_little_data",
+                f"{data.fingerprint.source} has {len(split.train)} examples of {table.measure} to train on, "
+                f"{len(split.validation)} to validate on, before the end of the training",
             )
-        return examples
+        return split
 
     def _split(self, table: HourlyTable, seen: Booleans) -> Split:
         if self.month_ends_from_s is not None:
             return split_by_month_ends(
                 table, series=seen, year_from_s=self.month_ends_from_s, until_s=self.validate_until_s,
-                first_day=24, step=self.validation_step,
+                first_day=MONTH_END_DAY, step=self.validation_step,
             )  # fmt: skip
         return split_by_time(
             table, series=seen, validation_from_s=self.train_until_s, until_s=self.validate_until_s,

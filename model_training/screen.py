@@ -12,6 +12,7 @@ from forecasting.registry import ModelRegistry
 from model_training.backtesting import ALL, WHO, Backtest, Ratio
 from model_training.gate import Verdict
 from model_training.progress import Step
+from model_training.splits import Split
 from model_training.training import Prepared
 from runtime.log_interfaces import Progress
 
@@ -41,14 +42,13 @@ def reading_shown() -> Progress:
 
 def show_split(ready: Prepared) -> None:
     """How much there is to learn from."""
-    split, measure = ready.split, ready.data.table.measure
-    show_line(
-        f"{measure}: {len(split.train):,} windows to train on, {len(split.validation):,} to validate on"
-    )
+    show_line(f"{ready.data.table.measure}: {_counted(ready.split)}")
     for city in ready.also:
-        show_line(
-            f"{measure}: {len(city.train):,} windows of {city.data.fingerprint.source} to train on, too"
-        )
+        show_line(f"{city.data.fingerprint.source}, too: {_counted(city.split)}")
+
+
+def _counted(split: Split) -> str:
+    return f"{len(split.train):,} windows to train on, {len(split.validation):,} to validate on"
 
 
 def show_step(step: Step) -> None:

@@ -17,7 +17,7 @@ from model_training.design import Design
 from model_training.material import Lesson, Lessons, Material
 from model_training.preparation import baseline_card, feature_spec, fitted_anchor, fitted_on
 from model_training.protocols import Protocol
-from model_training.splits import Examples, Split
+from model_training.splits import Split
 from model_training.tables import Data
 
 LIBRARIES = ("tensorflow-cpu", "keras", "numpy", "ai-edge-litert")
@@ -25,10 +25,10 @@ LIBRARIES = ("tensorflow-cpu", "keras", "numpy", "ai-edge-litert")
 
 @dataclass(frozen=True, slots=True)
 class City:
-    """A further city to learn from; nothing of it is validated or tested on."""
+    """A further city to learn from; nothing of it is tested on."""
 
     data: Data
-    train: Examples
+    split: Split
     heard: Surroundings
 
 
@@ -57,9 +57,18 @@ class Prepared:
 
     @property
     def lessons(self) -> Lessons:
-        """What the network is trained on."""
-        own = Lesson(self.material, self.split.train)
-        return Lessons((own, *(Lesson(self._material(each.heard), each.train) for each in self.also)))
+        """What the network is trained on, of each city."""
+        return Lessons(tuple(Lesson(material, split.train) for material, split in self._cities))
+
+    @property
+    def validations(self) -> tuple[Lesson, ...]:
+        """What shows when it has learnt enough, of each city."""
+        return tuple(Lesson(material, split.validation) for material, split in self._cities)
+
+    @property
+    def _cities(self) -> tuple[tuple[Material, Split], ...]:
+        further = ((self._material(each.heard), each.split) for each in self.also)
+        return ((self.material, self.split), *further)
 
     def _material(self, heard: Surroundings) -> Material:
         return Material(heard, self.spec, self.baselines[BLEND], self.anchor)
@@ -84,7 +93,7 @@ def prepared(data: Data, protocol: Protocol, design: Design, *, also: Sequence[D
 
 def _city(data: Data, protocol: Protocol, spec: FeatureSpec) -> City:
     heard = surroundings(data.table, spec, heard=~protocol.left_out(data))
-    return City(data, protocol.train(data), heard)
+    return City(data, protocol.split_of_further(data), heard)
 
 
 def baseline_model(ready: Prepared, name: Kind, *, now_s: int) -> ModelBundle:
