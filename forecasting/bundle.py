@@ -10,7 +10,6 @@ import numpy as np
 from contracts.errors import BadInputError
 from contracts.forecasts import HORIZON_H, QUANTILES, Method
 from forecasting.baselines import BASELINES, WEEK_H, Baseline, Recent, recent
-from forecasting.calibration import no_factors
 from forecasting.card import RNN, ModelCard, TrainingRanges, decoded_card
 from forecasting.features import OBSERVED_MIN, Features, Surroundings, features, surroundings, windows
 from forecasting.hourly_table import Booleans, Floats, HourlyTable, Integers
@@ -64,15 +63,12 @@ class ModelBundle:
         """The table made ready for many forecasts; of the `heard` series' neighbours alone, if given."""
         return surroundings(table, self.card.features, heard=heard, threads=self.threads)
 
-    def predict(
-        self, table: HourlyTable, *, factors: Floats | None = None, allows_network: bool = True
-    ) -> Predictions:
+    def predict(self, table: HourlyTable, *, allows_network: bool = True) -> Predictions:
         """Forecast every series from the end of the table, which wants a week (`baselines.WEEK_H` hours).
 
-        `factors` repair the bands (`forecasting.calibration`), in place of those on the card.
         Without `allows_network` all is by the blend.
         """
-        return self.predict_at(*self.at_end(table), factors=factors, allows_network=allows_network)
+        return self.predict_at(*self.at_end(table), allows_network=allows_network)
 
     def at_end(self, table: HourlyTable) -> tuple[Surroundings, Integers, Integers]:
         """What `predict_at` wants for every series at the end of the table."""
@@ -86,14 +82,13 @@ class ModelBundle:
         series: Integers,
         columns: Integers,
         *,
-        factors: Floats | None = None,
         allows_network: bool = True,
     ) -> Predictions:
         """Forecast the rows `series` (n,) of the table from before its columns `columns` (n,).
 
         Some at a time: what the network reads of ten thousand is far larger than what is said of them.
         """
-        part = partial(self._predicted, around, factors=factors, allows_network=allows_network)
+        part = partial(self._predicted, around, allows_network=allows_network)
         starts = range(0, max(len(series), 1), CHUNK)
         with ThreadPoolExecutor(self.threads) as pool:
             parts = pool.map(lambda at: part(series[at : at + CHUNK], columns[at : at + CHUNK]), starts)
@@ -105,20 +100,18 @@ class ModelBundle:
         series: Integers,
         columns: Integers,
         *,
-        factors: Floats | None,
         allows_network: bool,
     ) -> Predictions:
         card = self.card
         seen = windows(around, card.features, series, columns)
         read = features(card.features, card.network_anchor, seen)
         methods = _methods(read, card.ranges, uses_network=allows_network and card.kind == RNN)
-        quantiles = np.full((len(series), HORIZON_H, len(QUANTILES)), np.nan)
+        quantiles = np.full((len(series), HORIZON_H, len(QUANTILES)), np.nan, dtype=np.float32)
         by_network = np.array([each in {Method.RNN, Method.RNN_COLD} for each in methods], dtype=bool)
         if self.network is not None and by_network.any():
             scaled = self.network(tuple(each[by_network] for each in read.inputs))
-            repair = factors if factors is not None else _factors(card)
             quantiles[by_network] = finished(
-                scaled, read.level[by_network], read.spread[by_network], measure=card.measure, factors=repair
+                scaled, read.level[by_network], read.spread[by_network], measure=card.measure
             )
         plain = np.array([each in {Method.BLEND, Method.BLEND_SPARSE} for each in methods], dtype=bool)
         if plain.any():
@@ -159,10 +152,6 @@ def _methods(read: Features, ranges: TrainingRanges | None, *, uses_network: boo
 
 def _shown_baseline(card: ModelCard) -> Baseline:
     return (card.baseline or card.blend).baseline()
-
-
-def _factors(card: ModelCard) -> Floats:
-    return no_factors() if card.band_factors is None else np.array(card.band_factors)
 
 
 def _shrunk(read: Features, neighbour_week: Floats | None) -> Recent:

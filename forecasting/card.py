@@ -78,7 +78,6 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     anchor: BaselineCard | None = None  # of a network that does not start from the blend
     baseline: BaselineCard | None = None  # of a baseline's own card
     ranges: TrainingRanges | None = None
-    band_factors: list[list[float]] | None = None  # forecasting.calibration, found on validation
     training: Training | None = None
     horizon_h: int = HORIZON_H
     quantiles: tuple[float, ...] = QUANTILES

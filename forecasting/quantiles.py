@@ -2,15 +2,14 @@
 
 import numpy as np
 
-from forecasting.calibration import widened
 from forecasting.hourly_table import Floats
 from forecasting.transforms import restored
 
 
-def finished(scaled: Floats, level: Floats, spread: Floats, *, measure: str, factors: Floats) -> Floats:
-    """The answer (n, HORIZON_H, len(QUANTILES)) in order, its bands repaired by the factors, in bounds.
+def finished(scaled: Floats, level: Floats, spread: Floats, *, measure: str) -> Floats:
+    """The answer (n, HORIZON_H, len(QUANTILES)) in order and in bounds, as precise as it was given.
 
-    `scaled * spread + level` is on the transformed scale; `factors` as `forecasting.calibration` finds them.
+    `scaled * spread + level` is on the transformed scale.
     """
-    ordered = widened(np.sort(scaled, axis=-1), factors.astype(scaled.dtype))
-    return restored(ordered * spread[:, None, None] + level[:, None, None], measure)
+    level, spread = (each.astype(scaled.dtype)[:, None, None] for each in (level, spread))
+    return restored(np.sort(scaled, axis=-1) * spread + level, measure)

@@ -12,7 +12,6 @@ import numpy as np
 from contracts.errors import BadInputError
 from contracts.forecasts import HORIZON_H, QUANTILES
 from forecasting.baselines import WEEK_H
-from forecasting.calibration import no_factors
 from forecasting.features import Features, Surroundings, windows
 from forecasting.hourly_table import Floats
 from forecasting.quantiles import finished
@@ -85,6 +84,4 @@ def _quantiles(models: list[Any], ready: Prepared, examples: Examples) -> Floats
     slope = np.array([np.interp(QUANTILES, LEVELS, column) for column in np.eye(len(LEVELS))])
     # Beyond the outer two the tails go on as they went.
     slope[:, 0], slope[:, -1] = [1.1, -0.1, 0.0], [0.0, -0.1, 1.1]
-    return finished(
-        said @ slope, read.level, read.spread, measure=ready.data.table.measure, factors=no_factors()
-    )
+    return finished(said @ slope, read.level, read.spread, measure=ready.data.table.measure)
