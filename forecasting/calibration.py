@@ -10,8 +10,8 @@ from contracts.forecasts import HORIZON_GROUPS, QUANTILES
 from forecasting.hourly_table import Floats, Integers
 
 MEDIAN = QUANTILES.index(0.5)
-# A band that was too wide is left: a calm month does not promise a calm one after it.
-FACTOR_MIN, FACTOR_MAX = 1.0, 3.0
+# A band that was too wide is narrowed by a tenth at most: a calm month does not promise a calm one after it.
+FACTOR_MIN, FACTOR_MAX = 0.9, 3.0
 TRUTHS_MIN = 200  # of a group; fewer tell nothing about its tails
 DAYS_KEPT = 60
 # The first days tell of one weather: with so many of them a factor has gone half of its way from 1.

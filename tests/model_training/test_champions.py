@@ -55,6 +55,13 @@ def test_a_champion_keeps_to_the_air_of_a_place_that_is_unlike_where_it_learnt(m
     found = champion.predict(a_table(values, measure=measure))
 
     median = found.quantiles[:, :, QUANTILES.index(0.5)]
+    assert (median > values.min() - height).all()
+    assert (median < values.max() + height).all()
+
+
+def test_a_network_that_is_told_the_level_does_not_speak_beyond_what_it_saw():
+    champion = CHAMPIONS.load_champion("temperature")
+
+    found = champion.predict(a_table(a_daily_wave(level=-35.0, height=4.0), measure="temperature"))
+
     assert set(found.methods) == {Method.BLEND}
-    assert (median > values.min() - height / 2).all()
-    assert (median < values.max() + height / 2).all()

@@ -64,7 +64,7 @@ def test_files_of_the_archive_are_fetched_and_checked_at_once(tmp_path):
     random = np.random.default_rng(5)
     for sensor in (11, 12):
         minutes = np.arange(0, 20 * 24 * 60, 10)
-        values = 27 + 3 * np.sin(2 * np.pi * minutes / 1440) + random.normal(0, 0.2, len(minutes))
+        values = 47 + 3 * np.sin(2 * np.pi * minutes / 1440) + random.normal(0, 0.2, len(minutes))
         moments = np.datetime64("2026-01-01T00:00:00") + minutes.astype("timedelta64[m]")
         rows = [f"{sensor};DHT22;{sensor};-1.29;36.8{sensor};{moment};{value:.2f};60.0" for moment, value in
                 zip(moments.astype(str), values, strict=True)]  # fmt: skip
