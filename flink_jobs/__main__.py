@@ -71,7 +71,7 @@ def _run(job: Job, settings: Settings, stopping: threading.Event) -> int:
                 continuous_connectors(job, settings, each) for each in (generation, *generation.earlier)
             )
             take_over(own, earlier, starts_at_s=starts_at_s)
-        return submit(te, text, plans_dir=plans_dir)
+        return submit(te, text, plans_dir=plans_dir, copies=job.copies)
 
     return process.run(process.Work(job, submitted), settings, stopping)
 
@@ -104,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _hand_over(job: Job, settings: JobSettings) -> None:
     """Give the job to the cluster that started us; how it runs there is the cluster's configuration."""
-    submit(table_environment(planner_configuration()), continuous_text(job, settings))
+    submit(table_environment(planner_configuration()), continuous_text(job, settings), copies=job.copies)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,15 @@ class Job(StrEnum):
             Job.ALL: "both in one process: values of both doors, windows of the live readings",
         }[self]
 
+    @property
+    def copies(self) -> int | None:
+        """Of each step, where it runs until it is stopped; None: as many as are asked for.
+
+        Windows have one: of two, that which hears first of the end of a silence closes the other's windows
+        over what the other still holds (docs/decisions/0095).
+        """
+        return None if self is Job.SPLIT else 1
+
 
 @dataclass(frozen=True, slots=True)
 class JobText:

@@ -26,8 +26,12 @@ log = structlog.get_logger()
 _PLACES = ("path", "topic", "properties.", "sink.transactional-id-prefix")
 
 
-def submit(te: "TableEnvironment", text: JobText, *, plans_dir: Path | None = None) -> "TableResult":
-    """Start the job on its plan."""
+def submit(
+    te: "TableEnvironment", text: JobText, *, plans_dir: Path | None = None, copies: int | None = None
+) -> "TableResult":
+    """Start the job on its plan; with so many `copies` of each step, whatever the environment says."""
+    if copies is not None:
+        te.get_config().set("parallelism.default", str(copies))
     return planned(te, text, plans_dir=plans_dir).execute()
 
 

@@ -48,7 +48,7 @@ class Replay:
 
 def run(replay: Replay, settings: Settings, stopping: threading.Event) -> int:
     """Run it to its end, or until `stopping`; the exit code is 0 for both, 1 where Java or the job ended."""
-    own = settings.model_copy(update={"state_dir": settings.state_dir / "replays" / replay.name})
+    own = own_settings(replay, settings)
     shutil.rmtree(own.state_dir, ignore_errors=True)
     # Its plan is not kept: the period is in it, so it fits no other replay.
     work = process.Work(replay.name, lambda te, _: submit(te, _text(replay, settings)), is_bounded=True)
@@ -56,6 +56,17 @@ def run(replay: Replay, settings: Settings, stopping: threading.Event) -> int:
         return process.run(work, own, stopping)
     finally:
         shutil.rmtree(own.state_dir / "checkpoints", ignore_errors=True)
+
+
+def own_settings(replay: Replay, settings: Settings) -> Settings:
+    """A folder for its state; of `split` on disk where nothing else is asked for.
+
+    Its ids outgrow the heap in minutes and cost no more there; windows do (docs/decisions/0094).
+    """
+    is_ours = "state_backend" not in settings.model_fields_set
+    backend = "rocksdb" if replay.job is Job.SPLIT and is_ours else settings.state_backend
+    folder = settings.state_dir / "replays" / replay.name
+    return settings.model_copy(update={"state_dir": folder, "state_backend": backend})
 
 
 def _text(replay: Replay, settings: Settings) -> JobText:

@@ -19,7 +19,8 @@ class RestClient:
 
     def job_state(self, job_id: str) -> str:
         """RUNNING, RESTARTING, FAILED, FINISHED, CANCELED ..."""
-        return str(self._ask(f"/jobs/{job_id}")["state"])
+        # Asked for the whole job, Flink gathers the metrics of all its tasks.
+        return str(self._ask(f"/jobs/{job_id}/status")["status"])
 
     def completed_checkpoints(self, job_id: str) -> int:
         """How many checkpoints the job has completed in this process."""

@@ -53,7 +53,9 @@ class Settings(JobSettings):
     state_backend: Literal["hashmap", "rocksdb"] = Field(
         default="hashmap", description="where state lives: on the heap, or on disk where it outgrows that"
     )
-    parallelism: int = Field(default=1, ge=1, description="parallel copies of each step")
+    parallelism: int = Field(
+        default=1, ge=1, description="parallel copies of each step of `split`, and of a replay"
+    )
     heap_mb: int = Field(default=512, ge=192, description="largest heap of the Java process")
     is_optimizing: bool = Field(
         default=False,

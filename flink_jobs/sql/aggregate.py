@@ -6,14 +6,17 @@ Sums are whole millionths, exact in whichever order they are added: a replay giv
 """
 
 from contracts.flags import DEAD_BELOW_UG_M3, DEAD_COUNT, DEAD_MEASURES, Flag
+from contracts.measures import MEASURES
 from contracts.topics import AGGREGATE_TOPICS, READINGS_LATE, THROUGHPUT_10S
 from flink_jobs.connectors import Connectors
+from flink_jobs.sql.readings import of_station
 from flink_jobs.sql.text import (
     FINITE,
     Step,
     Table,
     measure_case,
     minutes,
+    number,
     number_or_none,
     since,
     table,
@@ -28,7 +31,7 @@ MICRO = "1E6"
 SPIKE_SECONDS_MIN = 60
 
 # A sensor that moves gets a row of its own at each place: a mean of two places is none.
-SERIES = ("sensor_id", "sensor_type", "country", "city", "lat", "lon", "indoor", "measure")
+SERIES = ("sensor_id", "station", "measure")
 
 _AGGREGATE_COLUMNS = (
     "sensor_key STRING",
@@ -116,11 +119,14 @@ _IS_BELIEVABLE = f"flags IN (0, {Flag.UNIT_REPAIRED.value})"
 _TIMELY = "(event_time <= CURRENT_WATERMARK(event_time)) IS NOT TRUE"
 
 # one row: a reading, each once, that is neither late nor dated by a wrong clock
-_TIMELY_READINGS = f"SELECT * FROM fresh_readings WHERE is_from_future IS NOT TRUE AND {_TIMELY}"
+_TIMELY_READINGS = f"""
+SELECT event_time, station.country AS country FROM fresh_readings
+WHERE is_from_future IS NOT TRUE AND {_TIMELY}""".lstrip()
 
 # one row: a value of such a reading; `believable` is NULL where the reading alone makes it doubtful
 _TIMELY_VALUES = f"""
-SELECT *, {epoch_s("event_time")} AS at_s, CASE WHEN {_IS_BELIEVABLE} THEN `value` END AS believable
+SELECT {", ".join(SERIES)}, event_time, {epoch_s("event_time")} AS at_s,
+  CASE WHEN {_IS_BELIEVABLE} THEN `value` END AS believable
 FROM flagged_values
 WHERE measure IS NOT NULL AND `value` {FINITE} AND is_from_future IS NOT TRUE AND {_TIMELY}""".lstrip()
 
@@ -134,27 +140,32 @@ WINDOW w AS (PARTITION BY sensor_id, measure ORDER BY event_time)
 
 
 def _judged_values() -> str:
-    """One row: a value, whether it is one of a dead sensor, whether it is a spike."""
+    """One row: a value, whether it is one of a dead sensor, whether it is a spike.
+
+    What most values settle is asked first: it is a number that is compared, and no name.
+    """
     measures = ", ".join(text(name) for name in DEAD_MEASURES)
     values = ("believable", *(f"before_{n}" for n in range(1, DEAD_COUNT)))
     dead = " AND ".join(f"{value} < {DEAD_BELOW_UG_M3!r}E0" for value in values)
+    change = "ABS(believable - before_1)"
     per_min = measure_case(lambda measure: number_or_none(measure.spike_per_min))
+    slowest = min(each.spike_per_min for each in MEASURES if each.spike_per_min is not None)
     elapsed_min = f"GREATEST(at_s - before_s, {SPIKE_SECONDS_MIN}) / 60E0"
     return f"""
-SELECT *,
-  (measure IN ({measures}) AND {dead}) IS TRUE AS is_dead,
-  (ABS(believable - before_1) > {per_min} * {elapsed_min}) IS TRUE AS is_spike
+SELECT {", ".join(SERIES)}, event_time, at_s, believable,
+  ({dead} AND measure IN ({measures})) IS TRUE AS is_dead,
+  ({change} > {number(slowest)} AND {change} > {per_min} * {elapsed_min}) IS TRUE AS is_spike
 FROM sequenced_values
 """
 
 
 def _windows_of_values(size_min: int) -> str:
     """One row: a window of a series; sums in whole millionths."""
-    usable = f"{_IS_BELIEVABLE} AND NOT is_dead AND NOT is_spike"
-    usable_value = f"CASE WHEN {usable} THEN `value` END"
+    usable = "believable IS NOT NULL AND NOT is_dead AND NOT is_spike"
+    usable_value = f"CASE WHEN {usable} THEN believable END"
     return f"""
 SELECT {", ".join(SERIES)}, window_start, window_end, window_time,
-  SUM(CASE WHEN {usable} THEN CAST(ROUND(`value` * {MICRO}) AS BIGINT) ELSE 0 END) AS micro_sum,
+  SUM(CASE WHEN {usable} THEN CAST(ROUND(believable * {MICRO}) AS BIGINT) ELSE 0 END) AS micro_sum,
   SUM(CASE WHEN {usable} THEN 1 ELSE 0 END) AS usable_count,
   SUM(CASE WHEN {usable} THEN 0 ELSE 1 END) AS flagged,
   MIN({usable_value}) AS low, MAX({usable_value}) AS high
@@ -182,7 +193,8 @@ def _closed(windows: str) -> str:
 
 # one row: an hour of a series, with its mean
 _HOURS = f"""
-SELECT *, CASE WHEN usable_count > 0 THEN {_MEAN} END AS mean,
+SELECT {", ".join(SERIES)}, low, high, window_start, window_end, window_time,
+  CASE WHEN usable_count > 0 THEN {_MEAN} END AS mean,
   {epoch_s(utc("window_start"))} AS starts_at_s, {epoch_s(utc("window_end"))} AS ends_at_s
 FROM windows_1h
 """
@@ -195,7 +207,7 @@ SELECT {text(connectors.name_of(topic))}, {utc("window_start")}, CAST(sensor_id 
   measure,
   {epoch_s(utc("window_start"))}, usable_count, flagged,
   CASE WHEN usable_count > 0 THEN {_MEAN} END,
-  low, high, sensor_type, country, city, lat, lon, indoor
+  low, high, {of_station()}
 FROM windows_{size}""".strip()
         for size, topic in AGGREGATE_TOPICS.items()
     )

@@ -18,6 +18,7 @@ from contracts.measures import MEASURES
 from contracts.topics import FLAGS
 from flink_jobs.connectors import Connectors
 from flink_jobs.sql.aggregate import epoch_s, utc
+from flink_jobs.sql.readings import of_station
 from flink_jobs.sql.text import Step, Table, flag_when, measure_case, number, number_or_none, table, text
 
 _COLUMNS = (
@@ -32,8 +33,10 @@ _COLUMNS = (
     "city STRING",
 )
 
-_SENSOR = "sensor_id, sensor_type, country, city, measure"
-_CELL = f"FLOOR(lat / {CELL_DEGREES!r}E0) AS cell_lat, FLOOR(lon / {CELL_DEGREES!r}E0) AS cell_lon"
+_SENSOR = f"sensor_id, {of_station(('sensor_type', 'country', 'city'))}, measure"
+_HUMID = ", ".join(text(name) for name in HUMID_MEASURES)
+_CELL = ", ".join(f"FLOOR(station.{each} / {CELL_DEGREES!r}E0) AS cell_{each}" for each in ("lat", "lon"))
+_IS_PLACED = "station.lat IS NOT NULL AND station.lon IS NOT NULL"
 
 
 def tables(connectors: Connectors) -> tuple[Table, ...]:
@@ -62,18 +65,21 @@ def inserts() -> tuple[str, ...]:
 # Rows with the same window: their times are equal, and those of the windows before are far away.
 _SAME_WINDOW = "RANGE BETWEEN INTERVAL '1' SECOND PRECEDING AND CURRENT ROW"
 
-# one row: a short window, with the humidity that was measured at its location in it
+# one row: a dust sensor's short window, or one of humidity, with the highest humidity of its location in it
 _LOCATED_WINDOWS = f"""
-SELECT *, MAX(CASE WHEN measure = 'humidity' THEN high END) OVER w AS humidity
-FROM windows_5m
-WHERE lat IS NOT NULL AND lon IS NOT NULL
+SELECT *, MAX(humidity_high) OVER w AS humidity
+FROM (
+  SELECT sensor_id, station, measure, station.lat AS lat, station.lon AS lon,
+    window_start, window_end, window_time, CASE WHEN measure = 'humidity' THEN high END AS humidity_high
+  FROM windows_5m
+  WHERE measure IN ('humidity', {_HUMID}) AND {_IS_PLACED})
 WINDOW w AS (PARTITION BY lat, lon ORDER BY window_time {_SAME_WINDOW})
 """
 
 # one row: a dust sensor's short window in humid air
 _HUMID_WINDOWS = f"""
 SELECT * FROM located_windows
-WHERE measure IN ({", ".join(text(name) for name in HUMID_MEASURES)}) AND humidity > {number(HUMID_ABOVE_PCT)}
+WHERE measure IN ({_HUMID}) AND humidity > {number(HUMID_ABOVE_PCT)}
 """
 
 # one row: an hour of a sensor and measure, with what it and the hours before were like
@@ -103,7 +109,7 @@ _COMPARED_HOURS = f"""
 SELECT *, COUNT(*) OVER w AS sensors, PERCENTILE(mean, 0.5) OVER w AS median
 FROM (
   SELECT *, {_CELL} FROM hours
-  WHERE mean IS NOT NULL AND (indoor = 1) IS NOT TRUE AND lat IS NOT NULL AND lon IS NOT NULL
+  WHERE mean IS NOT NULL AND (station.indoor = 1) IS NOT TRUE AND {_IS_PLACED}
     AND measure IN ({", ".join(text(each.name) for each in MEASURES if each.far_at_least)}))
 WINDOW w AS (PARTITION BY cell_lat, cell_lon, measure ORDER BY window_time {_SAME_WINDOW})
 """

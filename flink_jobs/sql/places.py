@@ -10,6 +10,7 @@ from flink_jobs.sql.indices import (
     us_sub_index_sql,
     with_nowcast_sql,
 )
+from flink_jobs.sql.readings import of_station
 from flink_jobs.sql.text import Step, Table, minutes, table
 
 RANKS = 10
@@ -70,9 +71,10 @@ def inserts() -> tuple[str, ...]:
 
 
 # one row: an hour of an outdoor sensor of a known city
-_OUTDOOR_HOURS = """
-SELECT * FROM hours
-WHERE mean IS NOT NULL AND city IS NOT NULL AND country IS NOT NULL AND (indoor = 1) IS NOT TRUE
+_OUTDOOR_HOURS = f"""
+SELECT sensor_id, {of_station()}, measure, mean, window_start, window_end, window_time FROM hours
+WHERE mean IS NOT NULL AND station.city IS NOT NULL AND station.country IS NOT NULL
+  AND (station.indoor = 1) IS NOT TRUE
 """
 
 # one row: an hour of a city

@@ -11,6 +11,7 @@ from contracts.flags import FUTURE_S_MAX, Flag
 from contracts.measures import HOUSEKEEPING, MEASURES, Measure, OtherUnit
 from flink_jobs.connectors import Connectors
 from flink_jobs.sql.text import (
+    FINITE,
     Step,
     Table,
     flag_when,
@@ -37,6 +38,10 @@ COMPARED_VALUES_MAX = 8
 ENTRIES_MAX = 64
 
 _ENTRY = "ROW<`value` STRING, value_type STRING>"
+
+# What a sensor is and where it stands. One column, so that it is copied whole from step to step.
+STATION = ("sensor_type", "country", "city", "lat", "lon", "indoor")
+_STATION = "ROW<sensor_type STRING, country STRING, city STRING, lat DOUBLE, lon DOUBLE, indoor INT>"
 
 _COLUMNS = (
     # Ids are text here, so that the guard can ask exactly the same of them.
@@ -67,13 +72,12 @@ def steps(timing: Timing, *, has_history: bool = False) -> tuple[Step, ...]:
     """Each a named view with one purpose.
 
     History goes through the same steps on a way of its own, for its times would hold the windows back;
-    `every_flagged_value` and `every_broken_entry` are of both.
+    `every_value`, `every_refused_value` and `every_broken_entry` are of both.
     """
     ways = ("", HISTORY) if has_history else ("",)
     return (
         *(step for way in ways for step in _steps_of_way(way, timing)),
-        Step("every_flagged_value", _of_ways("flagged_values", ways)),
-        Step("every_broken_entry", _of_ways("broken_entries", ways)),
+        *(Step(name, _of_ways(query, ways)) for name, query in _OF_EVERY_WAY.items()),
     )
 
 
@@ -87,21 +91,40 @@ def _steps_of_way(way: str, timing: Timing) -> tuple[Step, ...]:
     )
 
 
-def _of_ways(name: str, ways: tuple[str, ...]) -> str:
-    return "\nUNION ALL\n".join(f"SELECT * FROM {way}{name}" for way in ways)
+# What is wanted of both ways. The planner takes no column out of a step that several read: where many rows
+# go over to another task, or wait for the watermark, a step of few columns stands before.
+_OF_EVERY_WAY = {
+    # one row: (71, ('SDS011', 'GB', ...), 'P1', 12.4, 0, ...): a value that is one
+    "every_value": f"""
+SELECT sensor_id, station, event_time, value_type, `value`, flags
+FROM {{way}}flagged_values WHERE measure IS NOT NULL AND `value` {FINITE}""".strip(),
+    # one row: ('nan', 'P1', 'pm10', ...): what is no number, or of no known measure
+    "every_refused_value": f"""
+SELECT sensor_id, value_type, original, measure, {SOURCE}
+FROM {{way}}flagged_values WHERE measure IS NULL OR (`value` {FINITE}) IS NOT TRUE""".strip(),
+    "every_broken_entry": "SELECT * FROM {way}broken_entries",
+}
+
+
+def _of_ways(query: str, ways: tuple[str, ...]) -> str:
+    return "\nUNION ALL\n".join(query.format(way=way) for way in ways)
 
 
 def _whole_readings(readings: str, period: Period | None) -> str:
     """One row: a message with an id, a sensor and a list of values; the guard takes every other."""
     return f"""
 SELECT TRY_CAST(id AS BIGINT) AS id, TRY_CAST(sensor.id AS BIGINT) AS sensor_id,
-  sensor.sensor_type.name AS sensor_type,
-  place.country AS country, place.city AS city,
-  {_where_placed("latitude")} AS lat, {_where_placed("longitude")} AS lon, location.indoor AS indoor,
+  CAST(ROW(sensor.sensor_type.name, place.country, place.city,
+    {_where_placed("latitude")}, {_where_placed("longitude")}, location.indoor) AS {_STATION}) AS station,
   sensordatavalues, event_time > {_LATEST} AS is_from_future, arrived, {SOURCE}
 FROM {readings}
 WHERE {is_whole("id")} AND {is_whole("sensor.id")} AND sensordatavalues IS NOT NULL AND {within(period)}
 """
+
+
+def of_station(columns: Sequence[str] = STATION) -> str:
+    """What the station says, as columns."""
+    return ", ".join(f"station.{column} AS {column}" for column in columns)
 
 
 def _where_placed(coordinate: str) -> str:
@@ -119,10 +142,10 @@ WHERE seen = 1
 
 
 def _upstream_values(fresh_readings: str) -> str:
-    """One row: (71, 'SDS011', ..., FALSE, FALSE, 'P1', '12.40', 12.4); of housekeeping types, none."""
+    """One row: (71, ('SDS011', ...), ..., FALSE, FALSE, 'P1', '12.40', 12.4); of housekeeping types, none."""
     ignored = ", ".join(text(value_type) for value_type in sorted(HOUSEKEEPING))
     return f"""
-SELECT r.sensor_id, r.sensor_type, r.country, r.city, r.lat, r.lon, r.indoor, r.is_from_future,
+SELECT r.sensor_id, r.station, r.is_from_future,
   r.event_time, r.source_topic, r.source_partition, r.source_offset,
   r.has_fault, r.first_pm25 > r.first_pm10 AS has_pm25_above_pm10,
   v.value_type, v.original, TRY_CAST(v.original AS DOUBLE) AS number

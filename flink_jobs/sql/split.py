@@ -3,8 +3,8 @@
 from contracts.dead_letters import Reason
 from contracts.topics import DEAD_LETTERS, MEASURE_TOPICS
 from flink_jobs.connectors import Connectors
-from flink_jobs.sql.readings import SOURCE
-from flink_jobs.sql.text import FINITE, Step, Table, is_whole, table, text, value_type_case, within
+from flink_jobs.sql.readings import SOURCE, of_station
+from flink_jobs.sql.text import Step, Table, is_whole, table, text, value_type_case, within
 from flink_jobs.sql.timing import Period, Timing
 
 
@@ -67,10 +67,9 @@ def _insert_measure_values(connectors: Connectors) -> str:
     return f"""
 INSERT INTO measure_values (topic, event_time, sensor_key, sensor_id, sensor_type, country, city,
   lat, lon, indoor, observed_at_s, `value`, flags)
-SELECT {topic}, event_time, CAST(sensor_id AS STRING), sensor_id, sensor_type, country, city,
-  lat, lon, indoor, EXTRACT(EPOCH FROM event_time), `value`, flags
-FROM every_flagged_value
-WHERE measure IS NOT NULL AND `value` {FINITE}
+SELECT {topic}, event_time, CAST(sensor_id AS STRING), sensor_id, {of_station()},
+  EXTRACT(EPOCH FROM event_time), `value`, flags
+FROM every_value
 """.strip()
 
 
@@ -87,8 +86,7 @@ SELECT CASE WHEN measure IS NULL THEN '{Reason.UNKNOWN_MEASURE}' ELSE '{Reason.N
   source_topic, source_partition, source_offset, sensor_id,
   ENCODE(JSON_OBJECT(KEY 'value' VALUE original, KEY 'value_type' VALUE value_type NULL ON NULL), 'UTF-8'),
   {_PLAIN_TIME}
-FROM every_flagged_value
-WHERE measure IS NULL OR (`value` {FINITE}) IS NOT TRUE
+FROM every_refused_value
 UNION ALL
 SELECT '{Reason.UNKNOWN_MEASURE}', source_topic, source_partition, source_offset, sensor_id,
   ENCODE('{_NO_ENTRY}', 'UTF-8'), {_PLAIN_TIME}

@@ -75,10 +75,10 @@ class ReplayProcess:
             "FLINK_JOBS_PREFIX": prefix,
         }
 
-    def start(self):
+    def start(self, *more):
         command = [
             sys.executable, "-m", "flink_jobs", "replay", "--from-s", str(BEGIN_S), "--to-s", str(END_S),
-            "--version", str(VERSION),
+            "--version", str(VERSION), *more,
         ]  # fmt: skip
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -149,3 +149,12 @@ def test_a_killed_replay_begins_again_and_whatever_comes_twice_is_equal(replay, 
         assert {(w.sensor_id, w.starts_at_s): w.count + w.flagged for w in windows} == expected
         assert len(windows) == len(expected)
     assert not replay.checkpoints()
+
+    # Of `split` alone, whose ids are on disk: each value once more, and the same.
+    before = committed(archive, MEASURE_TOPICS["pm10"])
+    replay.start("--job", "split")
+
+    assert replay.process.wait(LIMIT_S) == 0
+    after = committed(archive, MEASURE_TOPICS["pm10"])
+    assert len(after) == len(before) + READINGS
+    assert set(after) == set(before)

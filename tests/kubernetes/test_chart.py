@@ -280,6 +280,15 @@ def test_with_its_state_on_a_volume_a_task_manager_goes_where_the_job_manager_is
     assert set(job["spec"]["affinity"]["podAffinity"]) == {"preferredDuringSchedulingIgnoredDuringExecution"}
 
 
+def test_split_runs_in_as_many_copies_as_are_asked_for_and_windows_in_one():
+    jobs = of_kind(rendered("prod"), "FlinkDeployment")
+    split, windows = (jobs[f"luftstrom-{job}"]["spec"] for job in ("split", "aggregate"))
+
+    assert (split["job"]["parallelism"], windows["job"]["parallelism"]) == (2, 1)
+    assert split["flinkConfiguration"]["job.autoscaler.enabled"] == "true"
+    assert "job.autoscaler.enabled" not in windows["flinkConfiguration"]
+
+
 def test_a_table_of_all_values_is_in_the_readme():
     assert values_table(CHART) in (CHART / "README.md").read_text(), "run: make chart"
 
