@@ -6,7 +6,7 @@ from forecasting.transforms import is_logarithmic
 from model_training.design import Design, FeatureDesign, NetworkDesign
 
 CLIMATE = ("temperature", "humidity", "pressure")
-BEIJING_WEATHER = ("temperature", "dew_point", "pressure", "wind_speed")
+BESIDE_BEIJINGS = ("temperature", "dew_point", "pressure", "wind_speed", "rain", "humidity", "pm10")
 
 USUAL = NetworkDesign(patience=6, steps_max=600, dropout=0.2, input_dropout=0.1)
 # Few sensors, which all see the same weather: all is learnt in a hundred steps, and then learnt by heart.
@@ -31,8 +31,8 @@ def design_of(measure: str, *, available: frozenset[str]) -> Design:
     )
 
 
-# Official stations up to 80 km apart, with their own weather.
+# Official stations up to 80 km apart, with their own weather, of PM2.5.
 BEIJING = Design(
-    features=FeatureDesign(covariates=BEIJING_WEATHER, centred=(), neighbours_radius_km=200.0),
+    features=FeatureDesign(covariates=BESIDE_BEIJINGS, centred=(), neighbours_radius_km=200.0),
     network=NetworkDesign(steps_max=400, dropout=0.2, input_dropout=0.1),
 )
