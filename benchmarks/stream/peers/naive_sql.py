@@ -60,9 +60,9 @@ def _insert(measure: Measure) -> str:
     return f"""
 INSERT INTO sink_{measure.name} (event_time, sensor_key, sensor_id, sensor_type, country, city,
   lat, lon, indoor, observed_at_s, `value`, flags)
-SELECT event_time, CAST(sensor_id AS STRING), sensor_id, sensor_type, country, city,
-  lat, lon, indoor, EXTRACT(EPOCH FROM event_time), `value`, flags
-FROM every_flagged_value
+SELECT event_time, CAST(sensor_id AS STRING), sensor_id, {readings.of_station()},
+  EXTRACT(EPOCH FROM event_time), `value`, flags
+FROM flagged_values
 WHERE measure = {text(measure.name)} AND `value` {FINITE}""".strip()
 
 
