@@ -14,7 +14,7 @@ from contracts.forecasts import QUANTILES
 from forecasting.features import Features, FeatureSpec
 from forecasting.hourly_table import Floats
 from model_training.design import NetworkDesign
-from model_training.material import Lesson, Lessons
+from model_training.material import Batches, Lesson
 from model_training.network import built
 from model_training.progress import Step, Tell
 from model_training.training import Prepared
@@ -45,9 +45,9 @@ def trained(ready: Prepared, *, seeds: tuple[int, ...], tell: Tell) -> Any:
 
     Ctrl-C ends the training and keeps the best so far.
     """
-    members = []
+    members, batches = [], Batches(ready.lessons)
     for seed in seeds:
-        member, was_stopped = _fitted(ready, seed=seed, tell=tell)
+        member, was_stopped = _fitted(ready, batches, seed=seed, tell=tell)
         members.append(member)
         if was_stopped:
             break
@@ -65,7 +65,7 @@ def joined(members: list[Any], spec: FeatureSpec, design: NetworkDesign) -> Any:
     return whole
 
 
-def _fitted(ready: Prepared, *, seed: int, tell: Tell) -> tuple[Any, bool]:
+def _fitted(ready: Prepared, batches: Batches, *, seed: int, tell: Tell) -> tuple[Any, bool]:
     keras.utils.set_random_seed(seed)
     design = ready.design.network
     network = built(ready.spec, design)
@@ -77,7 +77,7 @@ def _fitted(ready: Prepared, *, seed: int, tell: Tell) -> tuple[Any, bool]:
     course = _Course(network, ready, seed, tell)
     was_stopped = False
     try:
-        _steps(network, ready.lessons, design, np.random.default_rng(seed), course)
+        _steps(network, batches, design, np.random.default_rng(seed), course)
     except KeyboardInterrupt:
         was_stopped = True
     if course.best is None:
@@ -87,11 +87,11 @@ def _fitted(ready: Prepared, *, seed: int, tell: Tell) -> tuple[Any, bool]:
 
 
 def _steps(
-    network: Any, lessons: Lessons, design: NetworkDesign, random: np.random.Generator, course: "_Course"
+    network: Any, batches: Batches, design: NetworkDesign, random: np.random.Generator, course: "_Course"
 ) -> None:
     total = 0.0
     for step in range(1, design.steps_max + 1):
-        total += float(network.train_on_batch(*lessons.batch(design.batch, random)))
+        total += float(network.train_on_batch(*batches.drawn(design.batch, random)))
         if step % design.steps_between_validations == 0:
             if not course.goes_on(step, total / design.steps_between_validations):
                 return

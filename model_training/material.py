@@ -51,22 +51,22 @@ class Lesson:
         return self.examples.where(random.choice(len(self.examples), count))
 
 
-class Lessons:
+class Batches:
     """Batches to train on; of several cities each has its share of every batch, and of the loss.
 
     So a city of many sensors and years does not drown one of few.
     """
 
-    def __init__(self, cities: tuple[Lesson, ...], *, seed: int = 1) -> None:
-        self.cities = cities
-        self._weights = [_mean_weight(each, np.random.default_rng(seed)) for each in cities]
+    def __init__(self, lessons: tuple[Lesson, ...], *, seed: int = 1) -> None:
+        self._lessons = lessons
+        self._weights = [_mean_weight(each, np.random.default_rng(seed)) for each in lessons]
 
-    def batch(self, count: int, random: np.random.Generator) -> tuple[tuple[Floats, ...], Floats]:
+    def drawn(self, count: int, random: np.random.Generator) -> tuple[tuple[Floats, ...], Floats]:
         """The network's inputs and targets of `count` examples."""
-        shares = [len(each) for each in np.array_split(np.arange(count), len(self.cities))]
+        shares = [len(each) for each in np.array_split(np.arange(count), len(self._lessons))]
         parts = [
             _taught(city, city.drawn(share, random), weight)
-            for city, share, weight in zip(self.cities, shares, self._weights, strict=True)
+            for city, share, weight in zip(self._lessons, shares, self._weights, strict=True)
         ]
         inputs = zip(*(each for each, _ in parts), strict=True)
         targets: Floats = np.concatenate([each for _, each in parts])

@@ -8,7 +8,7 @@ from forecasting.features import Covariate, FeatureSpec, Surroundings, truths, w
 from forecasting.hourly_table import Booleans, Floats, HourlyTable
 from forecasting.transforms import transformed
 from model_training.design import FeatureDesign
-from model_training.material import Lessons
+from model_training.material import Lesson
 from model_training.splits import Examples
 
 EXAMPLES_MAX = 8000
@@ -75,12 +75,12 @@ def facts_of(around: Surroundings, spec: FeatureSpec, examples: Examples) -> Rec
     return recent(windows(around, spec, examples.series, examples.columns).week)
 
 
-def training_ranges(lessons: Lessons, spec: FeatureSpec, *, seed: int = 1) -> TrainingRanges:
+def training_ranges(lessons: tuple[Lesson, ...], spec: FeatureSpec, *, seed: int = 1) -> TrainingRanges:
     """From the lowest to the highest of the cities' spans in which 99 % of their training windows lie."""
     random = np.random.default_rng(seed)
     levels: list[float] = []
     spreads: list[float] = []
-    for city in lessons.cities:
+    for city in lessons:
         read = city.material.features(_some(city.examples, random))
         for found, values in ((levels, read.level), (spreads, read.spread)):
             found.extend(float(each) for each in np.quantile(values, (RANGE_TAIL, 1 - RANGE_TAIL)))

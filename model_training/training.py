@@ -14,7 +14,7 @@ from forecasting.bundle import ModelBundle
 from forecasting.card import RNN, Kind, ModelCard, Training
 from forecasting.features import FeatureSpec, Surroundings, surroundings
 from model_training.design import Design
-from model_training.material import Lesson, Lessons, Material
+from model_training.material import Lesson, Material
 from model_training.preparation import baseline_card, feature_spec, fitted_anchor, fitted_on
 from model_training.protocols import Protocol
 from model_training.splits import Split
@@ -56,9 +56,9 @@ class Prepared:
         return self._material(self.heard)
 
     @property
-    def lessons(self) -> Lessons:
+    def lessons(self) -> tuple[Lesson, ...]:
         """What the network is trained on, of each city."""
-        return Lessons(tuple(Lesson(material, split.train) for material, split in self._cities))
+        return tuple(Lesson(material, split.train) for material, split in self._cities)
 
     @property
     def validations(self) -> tuple[Lesson, ...]:

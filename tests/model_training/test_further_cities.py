@@ -6,9 +6,10 @@ from typer.testing import CliRunner
 
 from contracts.errors import BadInputError
 from model_training.cli import app
+from model_training.material import Batches
 from model_training.preparation import training_ranges
-from model_training.protocols import by_time
-from model_training.tables import read_data
+from model_training.protocols import by_time, utc_s
+from model_training.tables import read_data, read_hours
 from model_training.training import prepared
 from tests.model_training.builders import DESIGN, PROTOCOL, weather, write_weather
 
@@ -31,7 +32,7 @@ def ready(tmp_path, far_city):
 
 
 def test_each_city_has_its_share_of_a_batch_and_of_the_loss(ready):
-    (_, _, static, _), targets = ready.lessons.batch(BATCH, np.random.default_rng(1))
+    (_, _, static, _), targets = Batches(ready.lessons).drawn(BATCH, np.random.default_rng(1))
 
     own, far = static[: BATCH // 2, LEVEL], static[BATCH // 2 :, LEVEL]
     assert len(static) == len(targets) == BATCH
@@ -77,7 +78,7 @@ def test_a_city_without_humidity_teaches_what_it_has(tmp_path, far_city):
     bare = read_data(far_city, "temperature", covariates=())
     ready = prepared(weather(tmp_path / "own"), PROTOCOL, DESIGN, also=[bare])
 
-    inputs, targets = ready.lessons.batch(BATCH, np.random.default_rng(1))
+    inputs, targets = Batches(ready.lessons).drawn(BATCH, np.random.default_rng(1))
 
     assert all(np.isfinite(each).all() for each in (*inputs, targets))
 
@@ -100,3 +101,21 @@ def test_the_command_tells_what_it_learns_from(tmp_path, far_city):
 
     assert found.exit_code == 0, found.output
     assert "far, too: " in found.output
+
+
+def test_files_are_fetched_for_the_span_that_is_asked_for(tmp_path):
+    rows = [
+        f"7;SDS011;3;57.100;-2.100;2019-05-1{day}T{hour:02}:{minute:02}:00;10.0;5.0"
+        for day in (1, 2, 3) for hour in (0, 23) for minute in range(0, 60, 10)
+    ]  # fmt: skip
+    head = "sensor_id;sensor_type;location;lat;lon;timestamp;P1;P2"
+    (tmp_path / "2019-05_sds011_sensor_7.csv").write_text("\n".join([head, *rows]))
+
+    found = CliRunner().invoke(app, [
+        "fetch", str(tmp_path), "--out", str(tmp_path / "out"),
+        "--since", "2019-05-12", "--until", "2019-05-13",
+    ])  # fmt: skip
+
+    assert found.exit_code == 0, found.output
+    starts = read_hours(tmp_path / "out", "pm10")["starts_at_s"].sort().to_list()
+    assert starts == [utc_s("2019-05-12"), utc_s("2019-05-12T23:00")]
