@@ -10,6 +10,13 @@ if TYPE_CHECKING:
 
 PROMETHEUS = "org.apache.flink.metrics.prometheus.PrometheusReporterFactory"
 
+# Nearly every id is new: without filters each file is asked for it, and whole ones drive each other out of
+# the little memory.
+_ROCKSDB = {
+    "state.backend.rocksdb.use-bloom-filter": "true",
+    "state.backend.rocksdb.memory.partitioned-index-filters": "true",
+}
+
 # Memory beside the heap; rocksdb keeps in it what it writes and reads.
 MANAGED_MB = {"hashmap": 16, "rocksdb": 128}
 
@@ -72,6 +79,7 @@ def _checkpoints(settings: Settings) -> dict[str, str]:
         "execution.checkpointing.savepoint-dir": savepoints_dir(settings.state_dir).absolute().as_uri(),
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
         "state.backend.type": settings.state_backend,
+        **_ROCKSDB,
         # What is on disk is not written anew at each checkpoint; the heap always is.
         "execution.checkpointing.incremental": "true",
         "restart-strategy.type": "exponential-delay",

@@ -5,10 +5,10 @@ its own with the same messages. The first half, which it reads whole, pays for s
 second half is measured. What each wrote is compared with what the first wrote.
 """
 
+import argparse
 import itertools
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -38,10 +38,13 @@ Way = Callable[[str, Path], Contender]
 def main(readings: int, wanted: list[str]) -> None:
     """Let each way read its own copy of the log, print a line for each."""
     installed = install(lambda _line: None)
+    known = ways(installed)
+    if unknown := [name for name in wanted if name not in known]:
+        raise SystemExit(f"no such way: {', '.join(unknown)}; there are: {', '.join(known)}")
     print(f"{readings:,} readings, half of them measured, checkpoints each {CHECKPOINT_S:.0f} s")
     print(f"{'':<30}{'CPU µs':>8}{'floor':>7}{'floors':>8}{'readings/s':>12}{'MiB':>7}  what it wrote")
     expected: Outcome | None = None
-    for name, way in ways(installed).items():
+    for name, way in known.items():
         if wanted and name not in wanted:
             continue
         try:
@@ -51,7 +54,7 @@ def main(readings: int, wanted: list[str]) -> None:
             continue
         # What a job writes beside values and letters is not compared.
         expected = expected or found
-        print(f"{name:<30}{line}  {difference(expected, found)}", flush=True)
+        print(f"{name:<30}{line}  {difference(expected, found) if found else 'entries alone'}", flush=True)
 
 
 def _measured(way: Way, readings: int) -> tuple[str, Outcome]:
@@ -78,7 +81,8 @@ def ways(installed: Installed) -> dict[str, Way]:
             for job in (Job.SPLIT, Job.ALL)
             for guard in (True, False)
         },
-        "naive SQL": partial(_naive, installed),
+        "bare SQL": partial(_sql, "bare", installed),
+        "naive SQL": partial(_sql, "naive", installed),
         "PyFlink, Python functions": partial(_pyflink_udf, installed),
         "plain Python": lambda brokers, _folder: Contender(
             "plain Python", python("-m", f"{PEERS}.plain_python", brokers, "plain"), ("plain",)
@@ -95,9 +99,10 @@ def ours(job: Job, installed: Installed, brokers: str, folder: Path, *, guard: b
     return Contender(f"{job}", python("-m", "flink_jobs", job), groups, environment)
 
 
-def _naive(installed: Installed, brokers: str, folder: Path) -> Contender:
-    environment = _flink("naive", brokers, folder, installed)
-    return Contender("naive SQL", python("-m", f"{PEERS}.naive_sql"), ("naive", "naive-guard"), environment)
+def _sql(name: str, installed: Installed, brokers: str, folder: Path) -> Contender:
+    environment = _flink(name, brokers, folder, installed)
+    groups = (name, f"{name}-guard") if name == "naive" else (name,)
+    return Contender(f"{name} SQL", python("-m", f"{PEERS}.{name}_sql"), groups, environment)
 
 
 def _quix(brokers: str, folder: Path) -> Contender:
@@ -113,10 +118,11 @@ def _pyflink_udf(installed: Installed, brokers: str, folder: Path) -> Contender:
         raise RuntimeError(f"{' '.join(PYFLINK_WITH_BEAM)} cannot be installed: {error}") from error
     (jar,) = installed.connector_jars.rglob(CONNECTOR_JAR_GLOB)
     state = folder / "pyflink"
-    (state / "logs").mkdir(parents=True)
+    for each in ("logs", "tmp"):
+        (state / each).mkdir(parents=True)
     environment = {
         **java_home(installed.java),
-        "JVM_ARGS": f"-Xmx{HEAP_MB}m -XX:+UseSerialGC",
+        "JVM_ARGS": f"-Xmx{HEAP_MB}m -XX:+UseSerialGC -Djava.io.tmpdir={state / 'tmp'}",
         "FLINK_LOG_DIR": str(state / "logs"),
         "PATH": f"{interpreter.parent}:{os.environ['PATH']}",
     }
@@ -141,4 +147,12 @@ def _flink(name: str, brokers: str, folder: Path, installed: Installed) -> dict[
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else READINGS, sys.argv[2:])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.stream", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument(
+        "readings", nargs="?", type=int, default=READINGS, help="how many, half of them measured"
+    )
+    parser.add_argument("ways", nargs="*", help='which alone, as "naive SQL"; all where none is named')
+    given = parser.parse_args()
+    main(given.readings, given.ways)

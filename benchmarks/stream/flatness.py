@@ -4,8 +4,8 @@
 (12,800,000 is the next double of 100,000) take 7 GB of disk and the better part of an hour on two cores.
 """
 
+import argparse
 import itertools
-import sys
 
 from benchmarks.stream.__main__ import ours
 from benchmarks.stream.floor import floor_us
@@ -31,16 +31,21 @@ def main(job: Job, readings: int) -> None:
                 first = last
                 fill(brokers, itertools.islice(given, first.readings))
                 last = at_work.read_all()
+                cpu_us, floor = cpu_us_between(first, last), floor_us(FLOOR_READINGS)
                 print(
-                    f"from {first.readings:>10,} to {last.readings:>10,} readings"
-                    f"{cpu_us_between(first, last):>8.1f} µs of CPU each, {at_work.peak_mib:.0f} MiB",
+                    f"from {first.readings:>10,} to {last.readings:>10,} readings{cpu_us:>8.1f} µs of CPU, "
+                    f"{cpu_us / floor:>4.0f} floors of {floor:.2f} µs, {at_work.peak_mib:.0f} MiB",
                     flush=True,
                 )
-    print(f"{job}: floor {floor_us(FLOOR_READINGS):.2f} µs")
 
 
 if __name__ == "__main__":
-    main(
-        Job(sys.argv[1]) if len(sys.argv) > 1 else Job.SPLIT,
-        int(sys.argv[2]) if len(sys.argv) > 2 else READINGS,
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.stream.flatness",
+        description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter,
     )
+    parser.add_argument("job", nargs="?", type=Job, choices=list(Job), default=Job.SPLIT, help="which job")
+    parser.add_argument("readings", nargs="?", type=int, default=READINGS, help="how many at the end")
+    given = parser.parse_args()
+    main(given.job, given.readings)

@@ -126,6 +126,11 @@ def test_a_setting_beside_the_charts_own_is_handed_on():
     assert environment["COLLECTOR_BATCH_LINES"] == "77"
 
 
+SHARED_WITH_ONE_MACHINE = (
+    "execution.checkpointing.", "restart-strategy", "web.", "metrics.reporter", "state.backend.rocksdb.",
+)  # fmt: skip
+
+
 def test_checkpoints_and_restarts_are_those_of_one_machine(tmp_path):
     settings = FlinkSettings(
         kafka_bootstrap_servers="x:1", state_dir=tmp_path, connector_jars_dir=tmp_path, cache_dir=tmp_path
@@ -135,7 +140,7 @@ def test_checkpoints_and_restarts_are_those_of_one_machine(tmp_path):
     same = {
         key: value
         for key, value in here.items()
-        if key.startswith(("execution.checkpointing.", "restart-strategy", "web.", "metrics.reporter"))
+        if key.startswith(SHARED_WITH_ONE_MACHINE)
         and not key.endswith((".dir", "-dir", ".interval", ".port"))
     }
 
