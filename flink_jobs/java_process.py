@@ -61,7 +61,11 @@ def running_java(options: JavaOptions, *, exit_timeout_s: float = 0.0) -> Iterat
 
     _empty(options.tmp_dir)
     options.log_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, (options.log_dir / "java.out").open("wb") as output:
+    # In a folder that the next start empties: after kill -9 nobody else does.
+    with (
+        tempfile.TemporaryDirectory(dir=options.tmp_dir) as folder,
+        (options.log_dir / "java.out").open("wb") as output,
+    ):
         port_file = Path(folder) / "port"
         (Path(folder) / "config.yaml").write_text("{}\n")  # it must be there; ours is given with the job
         process = subprocess.Popen(

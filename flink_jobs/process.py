@@ -1,5 +1,6 @@
 """A job, continuously, in a Java process of its own that is watched from here."""
 
+import os
 import subprocess
 import threading
 import time
@@ -52,7 +53,8 @@ class Work:
 def run(work: Work, settings: Settings, stopping: threading.Event) -> int:
     """Start Java and the job, watch both, and stop with a savepoint once `stopping` is set; the exit code.
 
-    0 after a stop, or at the end of a bounded job; 1 where Java or the job ended before.
+    0 after a stop, or at the end of a bounded job; 1 where Java or the job ended before; EX_CONFIG (78)
+    where it would end so each time, for the state on disk is that of another job.
     """
     try:
         wait_for_free_ports((settings.rest_port, settings.metrics_port), stopping)
@@ -63,16 +65,25 @@ def run(work: Work, settings: Settings, stopping: threading.Event) -> int:
         if stopping.is_set():
             return 0
         log.error("job_ended", error=reason_of(error))  # noqa: TRY400 - the text says it all
-        return 1
+        return exit_code_of(error)
+
+
+def exit_code_of(error: UnavailableError | JavaError) -> int:
+    """1 where another try may do, EX_CONFIG (78) where only a person helps."""
+    return os.EX_CONFIG if _is_state_of_another_job(error) else 1
 
 
 def reason_of(error: UnavailableError | JavaError) -> str:
     """Why the job ended, for people: no trace, and the remedy where there is one."""
     if not isinstance(error, JavaError):
         return str(error)
-    if STATE_DOES_NOT_FIT in error.cause:
+    if _is_state_of_another_job(error):
         return f"the state on disk is that of another job. {UPGRADE_REMEDY}\n{error.cause}"
     return error.cause
+
+
+def _is_state_of_another_job(error: UnavailableError | JavaError) -> bool:
+    return isinstance(error, JavaError) and STATE_DOES_NOT_FIT in error.cause
 
 
 def _run_job(

@@ -233,11 +233,13 @@ def _start(supervisor: Supervisor, programs: list[Program]) -> None:
 def _wait(supervisor: Supervisor, programs: list[Program], tell: Tell) -> None:
     started_at_s = time.monotonic()
     for program in programs:
-        _wait_for(program, supervisor)
+        wait_for(program, supervisor)
         tell(f"{program.name:<10} ready after {time.monotonic() - started_at_s:.1f} s on port {program.port}")
 
 
-def _wait_for(program: Program, supervisor: Supervisor) -> None:
+def wait_for(program: Program, supervisor: Supervisor) -> None:
+    """Wait until the program is ready; raises UnavailableError with the remedy where it ends or is slow."""
+
     def is_running() -> bool:
         return supervisor.programs()[program.name]["statename"] in ("STARTING", "RUNNING")
 

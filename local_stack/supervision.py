@@ -188,12 +188,14 @@ def configuration(supervisor: Supervisor, programs: Iterable[Program]) -> str:
 
 
 def _section(program: Program, logs: str) -> str:
+    """A program is started again whenever it ends, unless it says that only a person helps (EX_CONFIG)."""
     command = " ".join(f'"{_escaped(part)}"' for part in program.command)
     return (
         f"[program:{program.name}]\ncommand={command}\n"
         f"stdout_logfile={logs}/{program.name}.log\nredirect_stderr=true\n"
         f"stdout_logfile_maxbytes={LOG_BYTES}\nstdout_logfile_backups={LOG_BACKUPS}\n"
-        f"autostart=false\nautorestart=true\nstartsecs={STARTED_AFTER_S}\nstartretries={RETRIES}\n"
+        f"autostart=false\nautorestart=unexpected\nexitcodes={os.EX_CONFIG}\n"
+        f"startsecs={STARTED_AFTER_S}\nstartretries={RETRIES}\n"
         f"stopasgroup=false\nkillasgroup=true\nstopwaitsecs={program.stop_limit_s}\n"
     )
 

@@ -1,5 +1,6 @@
 """Which plan is kept for which job, and what is said where it or the state does not fit."""
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from flink_jobs.connectors import FolderConnectors, KafkaConnectors
 from flink_jobs.java_process import JavaError
 from flink_jobs.job import Job, job_text
 from flink_jobs.planning import plan_name
-from flink_jobs.process import reason_of
+from flink_jobs.process import exit_code_of, reason_of
 from flink_jobs.sql.timing import Period, Timing
 
 KAFKA = KafkaConnectors("broker:9092", "luftstrom-v1-all")
@@ -59,10 +60,18 @@ def test_what_java_threw_is_told_by_its_cause():
 
 def test_a_state_of_another_job_is_told_with_the_remedy():
     cause = "java.lang.IllegalStateException: … Cannot map checkpoint/savepoint state for operator 51a0 to …"
-    reason = reason_of(JavaError(TRACE.format(cause)))
+    error = JavaError(TRACE.format(cause))
 
-    assert "luftstrom upgrade" in reason
-    assert cause in reason
+    assert "luftstrom upgrade" in reason_of(error)
+    assert cause in reason_of(error)
+
+
+def test_a_state_of_another_job_is_not_tried_again():
+    cause = "java.lang.IllegalStateException: … Cannot map checkpoint/savepoint state for operator 51a0 to …"
+
+    assert exit_code_of(JavaError(TRACE.format(cause))) == os.EX_CONFIG
+    assert exit_code_of(JavaError(TRACE.format("java.io.IOException: gone"))) == 1
+    assert exit_code_of(UnavailableError("no broker")) == 1
 
 
 @pytest.fixture

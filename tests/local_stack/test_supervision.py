@@ -4,12 +4,14 @@ import os
 import signal
 import stat
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import psutil
 import pytest
 from supervisor.states import ProcessStates
 
+from contracts.errors import UnavailableError
 from local_stack import stack
 from local_stack.settings import Settings
 from local_stack.supervision import Supervisor, configuration
@@ -27,6 +29,10 @@ from tests.local_stack.small_programs import (
 )
 
 pytestmark = pytest.mark.integration
+
+
+def never_ready():
+    raise UnavailableError("it does not answer")
 
 
 def test_a_killed_process_is_back_within_two_seconds(tmp_path):
@@ -54,6 +60,17 @@ def test_a_process_that_ends_at_once_is_tried_again_and_never_given_up(tmp_path)
 
         wait_until(lambda: supervisor.starts_by_program().get("collector", 0) >= 3)
         assert supervisor.programs()["collector"]["statename"] != "FATAL"
+
+
+def test_a_process_that_only_a_person_can_help_is_not_tried_again_and_ends_the_wait(tmp_path):
+    says_why = "import os, time; print('Error: `luftstrom upgrade`', flush=True); time.sleep(3); os._exit(78)"
+    program = replace(a_program("flink", says_why), require_ready=never_ready)
+    with supervised(tmp_path, program) as (_, supervisor):
+        with pytest.raises(UnavailableError, match="it said last: Error: `luftstrom upgrade`"):
+            stack.wait_for(program, supervisor)
+
+        assert supervisor.programs()["flink"]["statename"] == "EXITED"
+        assert supervisor.starts_by_program()["flink"] == 1
 
 
 def test_the_pause_between_failing_starts_grows_to_fifteen_seconds():
