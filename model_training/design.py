@@ -13,6 +13,7 @@ class NetworkDesign:
     batch: int = 256
     learning_rate: float = 3e-3
     weight_decay: float = 1e-3
+    level_power: float = 0.0  # of dust: how errors count more where there is more; 1 as in µg/m³
     steps_max: int = 500
     steps_between_validations: int = 50
     patience: int = 4  # validations without a better one

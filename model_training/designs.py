@@ -34,5 +34,5 @@ def design_of(measure: str, *, available: frozenset[str]) -> Design:
 # Official stations up to 80 km apart, with their own weather, of PM2.5.
 BEIJING = Design(
     features=FeatureDesign(covariates=BESIDE_BEIJINGS, centred=(), neighbours_radius_km=200.0),
-    network=NetworkDesign(steps_max=400, dropout=0.2, input_dropout=0.1),
+    network=NetworkDesign(patience=8, steps_max=900, dropout=0.3, input_dropout=0.15, level_power=0.5),
 )

@@ -1,4 +1,4 @@
-"""Training: batches of windows, the pinball loss, the best weights kept."""
+"""Training: batches of windows, the pinball loss, the best weights kept and averaged."""
 
 import os
 import time
@@ -20,6 +20,7 @@ from model_training.progress import Step, Tell
 from model_training.training import Prepared
 
 EVALUATED = 1024  # windows in one call
+AVERAGED = 3  # of the best weights: one alone was best by luck of the step, too
 
 
 def weighted_pinball(target: Any, said: Any) -> Any:
@@ -41,7 +42,7 @@ def prepare_tensorflow() -> None:
 
 
 def trained(ready: Prepared, *, seeds: tuple[int, ...], tell: Tell) -> Any:
-    """The network with the weights that were best on validation; of several seeds, the mean of all.
+    """The network with the mean of the weights best on validation; of several seeds, the mean of all.
 
     Ctrl-C ends the training and keeps the best so far.
     """
@@ -80,9 +81,7 @@ def _fitted(ready: Prepared, batches: Batches, *, seed: int, tell: Tell) -> tupl
         _steps(network, batches, design, np.random.default_rng(seed), course)
     except KeyboardInterrupt:
         was_stopped = True
-    if course.best is None:
-        raise KeyboardInterrupt
-    network.set_weights(course.best)
+    course.end()
     return network, was_stopped
 
 
@@ -102,24 +101,40 @@ class _Course:
     """Follows a training: validates on every city, keeps the best weights, says when to stop."""
 
     def __init__(self, network: Any, ready: Prepared, seed: int, tell: Tell) -> None:
-        self.best: list[Floats] | None = None
         self._network, self._design, self._seed, self._tell = network, ready.design.network, seed, tell
         self._validations = [_Validation(each) for each in ready.validations]
-        self._lowest, self._since, self._began_s = np.inf, 0, time.monotonic()
+        self._best: list[tuple[float, list[Floats]]] = []
+        self._since, self._began_s = 0, time.monotonic()
 
     def goes_on(self, step: int, loss: float) -> bool:
         """Validate and tell; whether to go on."""
-        found = [each.judged(self._network) for each in self._validations]
-        validation_loss = sum(each for each, _ in found) / len(found)
-        is_best = validation_loss < self._lowest
-        if is_best:
-            self._lowest, self._since, self.best = validation_loss, 0, self._network.get_weights()
-        else:
-            self._since += 1
+        validation_loss, skill = self._judged()
+        is_best = validation_loss < (self._best[0][0] if self._best else np.inf)
+        if np.isfinite(validation_loss):
+            self._best.append((validation_loss, self._network.get_weights()))
+            self._best = sorted(self._best, key=lambda each: each[0])[:AVERAGED]
+        self._since = 0 if is_best else self._since + 1
         elapsed_s = time.monotonic() - self._began_s
-        _, skill = found[0]
         self._tell(Step(self._seed, step, loss, validation_loss, skill, elapsed_s, is_best))
         return self._since < self._design.patience
+
+    def end(self) -> None:
+        """Give the network the mean of the best weights, or the best where the mean is worse.
+
+        Raises KeyboardInterrupt where there are none yet.
+        """
+        if not self._best:
+            raise KeyboardInterrupt
+        lowest, best = self._best[0]
+        layers = zip(*(weights for _, weights in self._best), strict=True)
+        self._network.set_weights([np.mean(each, axis=0) for each in layers])
+        if self._judged()[0] > lowest:
+            self._network.set_weights(best)
+
+    def _judged(self) -> tuple[float, float]:
+        """The mean loss of all cities, and the skill of the first."""
+        found = [each.judged(self._network) for each in self._validations]
+        return sum(loss for loss, _ in found) / len(found), found[0][1]
 
 
 class _Validation:

@@ -11,12 +11,22 @@ from model_training.splits import Examples
 
 
 class Material:
-    """Examples of a surrounding, as the network takes them; without an anchor it starts from the blend."""
+    """Examples of a surrounding, as the network takes them; without an anchor it starts from the blend.
+
+    `level_power` as in NetworkDesign.
+    """
 
     def __init__(
-        self, around: Surroundings, spec: FeatureSpec, blend: Baseline, anchor: Baseline | None = None
+        self,
+        around: Surroundings,
+        spec: FeatureSpec,
+        blend: Baseline,
+        anchor: Baseline | None = None,
+        *,
+        level_power: float = 0.0,
     ) -> None:
         self._around, self._spec, self._blend, self._anchor = around, spec, blend, anchor or blend
+        self._level_power = level_power
 
     def features(self, examples: Examples) -> Features:
         """What the network reads of them."""
@@ -28,11 +38,16 @@ class Material:
         return (self._blend.centre(read.facts) - read.level[:, None]) / read.spread[:, None]
 
     def targets(self, examples: Examples, read: Features) -> Floats:
-        """Scaled truth and the weight of each, (n, HORIZON_H, 2); the weight of a gap is 0."""
+        """Scaled truth and the weight of each, (n, HORIZON_H, 2); the weight of a gap is 0.
+
+        A window weighs what its spread is, so that errors count by the transformed scale, where that is a
+        logarithm times its level to the power of `level_power`.
+        """
         truth = truths(self._around.values, examples.series, examples.columns)
         scaled = (truth - read.level[:, None]) / read.spread[:, None]
         known = np.isfinite(scaled)
-        weights = np.where(known, read.spread[:, None], 0.0)
+        weight = read.spread * np.exp(self._level_power * read.level)
+        weights = np.where(known, weight[:, None], 0.0)
         return np.stack([np.where(known, scaled, 0.0), weights], axis=-1).astype(np.float32)
 
 

@@ -71,7 +71,9 @@ class Prepared:
         return ((self.material, self.split), *further)
 
     def _material(self, heard: Surroundings) -> Material:
-        return Material(heard, self.spec, self.baselines[BLEND], self.anchor)
+        return Material(
+            heard, self.spec, self.baselines[BLEND], self.anchor, level_power=self.design.network.level_power
+        )
 
 
 def prepared(data: Data, protocol: Protocol, design: Design, *, also: Sequence[Data] = ()) -> Prepared:

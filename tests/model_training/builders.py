@@ -38,6 +38,13 @@ def write_weather(folder, *, sensors=SENSORS, seed=3, warmer=0.0, wilder=1.0):
         write_hours(folder, measure, pl.concat(parts))
 
 
+def hours_of(values_by_sensor):
+    """Hours of sensors from the first hour on."""
+    return pl.concat(
+        _hours(sensor, np.arange(len(values)), values) for sensor, values in values_by_sensor.items()
+    )
+
+
 def _hours(sensor, hours, values):
     return pl.DataFrame({
         "sensor_id": np.full(len(hours), sensor), "starts_at_s": FIRST_S + hours * HOUR_S, "mean": values,

@@ -72,6 +72,54 @@ def test_a_training_tells_loss_and_skill_and_which_was_best(version, steps):
 
 
 @pytest.fixture
+def often_judged(ready):
+    network = with_members(ready.design.network, steps_between_validations=10)
+    return with_members(ready, design=with_members(ready.design, network=network))
+
+
+@pytest.fixture
+def fitting():
+    from model_training import fitting  # noqa: PLC0415 - TensorFlow takes seconds
+
+    return fitting
+
+
+def loss_on_validation(fitting, network, ready):
+    (lesson,) = ready.validations
+    read = lesson.material.features(lesson.examples)
+    said = np.sort(fitting.answers(network, read), axis=-1)
+    return float(fitting.weighted_pinball(lesson.material.targets(lesson.examples, read), said))
+
+
+def test_the_network_is_as_good_on_validation_as_at_its_best_step(fitting, often_judged):
+    told = []
+    network = fitting.trained(often_judged, seeds=(1,), tell=told.append)
+
+    assert len(told) > 3
+    assert (
+        loss_on_validation(fitting, network, often_judged)
+        <= min(step.validation_loss for step in told) + 1e-6
+    )
+
+
+def test_a_training_that_is_interrupted_keeps_what_it_has_learnt(fitting, often_judged):
+    told = []
+
+    def interrupts(step):
+        told.append(step)
+        if len(told) == 3:
+            raise KeyboardInterrupt
+
+    network = fitting.trained(often_judged, seeds=(1, 2), tell=interrupts)
+
+    assert {step.seed for step in told} == {1}
+    assert (
+        loss_on_validation(fitting, network, often_judged)
+        <= min(step.validation_loss for step in told) + 1e-6
+    )
+
+
+@pytest.fixture
 def files(registry, version):
     return registry.files("temperature", version)
 
