@@ -15,6 +15,7 @@ from forecasting.baselines import BASELINES
 from forecasting.card import Kind
 from forecasting.registry import ModelRegistry
 from forecasting.registry_settings import opened_registry
+from model_training.climates import climates
 from model_training.protocols import PROTOCOLS, Protocol, by_time, utc_s
 from model_training.settings import CHAMPIONS, Settings
 from runtime.settings import SettingsError, read_settings
@@ -48,7 +49,8 @@ Also = Annotated[
     typer.Option(
         "--also",
         help="Tables of a further city to learn from, as much as from --data; may be given again. "
-        "The month ends of its last year are validated on. Other climates make a model that travels.",
+        f"Or a climate that comes with us: {', '.join(climates())}. The month ends of its last year are "
+        "validated on. Other climates make a model that travels.",
     ),
 ]
 Registry = Annotated[
@@ -87,7 +89,8 @@ def fetch(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="With files: folders or files of readings (archive CSV, raw_*.parquet), or prsa*.parquet."
+            help="With files: folders or files of readings (archive CSV, raw_*.parquet); or one CSV of "
+            "stations (station, lat, lon, time and a column for each measure), or prsa*.parquet."
         ),
     ] = None,
     since: Annotated[str, typer.Option(help="Hours from this on, UTC.")] = "2000-01-01",

@@ -14,6 +14,7 @@ from forecasting.card import Kind, ModelCard, encoded_card
 from forecasting.folder_store import write_whole
 from forecasting.registry import ModelRegistry
 from model_training.backtesting import Backtest, backtest
+from model_training.climates import climate_folder
 from model_training.design import Design
 from model_training.designs import BEIJING, design_of
 from model_training.gate import Verdict, judged
@@ -30,7 +31,9 @@ def make_ready(folder: Path, measure: str, protocol: Protocol, *, also: Sequence
     design = the_design(folder, measure, protocol)
     covariates = design.features.covariates
     data = read_data(folder, measure, covariates=covariates, until_s=protocol.test_until_s)
-    cities = [_city(each, measure, covariates, until_s=protocol.train_until_s) for each in also]
+    cities = [
+        _city(climate_folder(each), measure, covariates, until_s=protocol.train_until_s) for each in also
+    ]
     return prepared(data, protocol, design, also=cities)
 
 

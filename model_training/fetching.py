@@ -16,6 +16,7 @@ from model_training.sources.beijing import beijing_hours
 from model_training.sources.influx_source import influx_hours
 from model_training.sources.kafka_source import kafka_hours
 from model_training.sources.readings import reading_files, readings_in
+from model_training.sources.stations import is_of_stations, station_hours
 from model_training.tables import measures_in, read_data, write_hours
 from runtime.influx_reader import InfluxReader
 from runtime.kafka_reader import KafkaLogReader
@@ -57,12 +58,15 @@ def of_span(hours: Hours, *, from_s: int, until_s: int) -> Hours:
 
 
 def hours_in_files(paths: list[Path], *, tell: Callable[[str], None]) -> Hours:
-    """Hours of reading files by the rule of the Flink job, or the Beijing table.
+    """Hours of reading files by the rule of the Flink job; of stations' CSV or the Beijing table as they are.
 
     A file that cannot be read is told and left out.
     """
     if len(paths) == 1 and paths[0].name.startswith("prsa"):
         yield from beijing_hours(paths[0])
+        return
+    if len(paths) == 1 and is_of_stations(paths[0]):
+        yield from station_hours(paths[0])
         return
     files = [file for path in paths for file in reading_files(path)]
     if not files:

@@ -2,6 +2,8 @@
 
 import os
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -21,6 +23,8 @@ from model_training.training import Prepared
 
 EVALUATED = 1024  # windows in one call
 AVERAGED = 3  # of the best weights: one alone was best by luck of the step, too
+
+Answer = Callable[[tuple[Floats, ...]], Any]  # of a network, to its inputs
 
 
 def weighted_pinball(target: Any, said: Any) -> Any:
@@ -102,6 +106,7 @@ class _Course:
 
     def __init__(self, network: Any, ready: Prepared, seed: int, tell: Tell) -> None:
         self._network, self._design, self._seed, self._tell = network, ready.design.network, seed, tell
+        self._answer = compiled(network)
         self._validations = [_Validation(each) for each in ready.validations]
         self._best: list[tuple[float, list[Floats]]] = []
         self._since, self._began_s = 0, time.monotonic()
@@ -133,7 +138,7 @@ class _Course:
 
     def _judged(self) -> tuple[float, float]:
         """The mean loss of all cities, and the skill of the first."""
-        found = [each.judged(self._network) for each in self._validations]
+        found = [each.judged(self._answer) for each in self._validations]
         return sum(loss for loss, _ in found) / len(found), found[0][1]
 
 
@@ -146,20 +151,27 @@ class _Validation:
         self._targets = material.targets(lesson.examples, self._read)
         self._blend_loss = _median_loss(material.blended(self._read), self._targets)
 
-    def judged(self, network: Any) -> tuple[float, float]:
+    def judged(self, network: Answer) -> tuple[float, float]:
         """The loss, of values scaled by their windows, and the skill over the blend."""
         said = np.sort(answers(network, self._read), axis=-1)
         loss = float(weighted_pinball(tf.constant(self._targets), tf.constant(said)))
         return loss, 1 - _median_loss(said[..., QUANTILES.index(0.5)], self._targets) / self._blend_loss
 
 
-def answers(network: Any, read: Features) -> Floats:
+def answers(network: Answer, read: Features) -> Floats:
     """The network's answer to features, in batches."""
     parts = [
-        np.asarray(network(tuple(each[at : at + EVALUATED] for each in read.inputs), training=False))
+        np.asarray(network(tuple(each[at : at + EVALUATED] for each in read.inputs)))
         for at in range(0, len(read.level), EVALUATED)
     ]
     return np.concatenate(parts)
+
+
+def compiled(network: Any) -> Answer:
+    """The network as one graph for batches of any size: by itself it would be run layer by layer."""
+    batches = tuple(tf.TensorSpec((None, *each.shape[1:]), tf.float32) for each in network.inputs)
+    graph: Answer = tf.function(partial(network, training=False), input_signature=(batches,))
+    return graph
 
 
 def _median_loss(said: Floats, targets: Floats) -> float:

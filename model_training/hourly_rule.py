@@ -10,6 +10,7 @@ from contracts.measures import MEASURES, Measure
 
 SPIKE_SECONDS_MIN = 60  # as the job: a shorter time between two readings says nothing about a rate
 HOUR_S = 3600
+WHOLE_HOUR = 25  # readings; what comes as hours, of stations, is of a whole hour of measuring
 PLACE = ("lat", "lon", "location")
 READING = ("sensor_id", "observed_at_s", *PLACE)
 

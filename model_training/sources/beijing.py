@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from model_training.hourly_rule import WHOLE_HOUR
+
 POSITION_BY_STATION = {
     "Aotizhongxin": (39.982, 116.397), "Changping": (40.217, 116.230), "Dingling": (40.292, 116.220),
     "Dongsi": (39.929, 116.417), "Guanyuan": (39.929, 116.339), "Gucheng": (39.914, 116.184),
@@ -17,7 +19,6 @@ POSITION_BY_STATION = {
 }  # fmt: skip
 STATIONS = sorted(POSITION_BY_STATION)  # a station's number is its place here, from 1
 CHINA_STANDARD_TIME_S = 8 * 3600
-WHOLE_HOUR = 25  # a station's hour is of a whole hour of measuring
 SECTORS = ("N", "NNE", "NE", "ENE", "E", "ESE", "SE", "SSE", "S", "SSW", "SW", "WSW", "W", "WNW", "NW", "NNW")
 
 COLUMN_BY_MEASURE = {
