@@ -16,6 +16,9 @@ TRUTHS_MIN = 200  # of a group; fewer tell nothing about its tails
 DAYS_KEPT = 60
 # The first days tell of one weather: with so many of them a factor has gone half of its way from 1.
 HALF_WAY_DAYS = 5
+# Of a quantile beside the median the factor is a ratio of two small ways: the outer two tell of their side.
+SIDES = (np.arange(MEDIAN), np.arange(MEDIAN + 1, len(QUANTILES)))
+OUTER = ([0, 1], [-2, -1])
 GROUPS = len(HORIZON_GROUPS)
 GROUP_OF_HORIZON: Integers = np.concatenate([
     np.full(last - first + 1, number) for number, (first, last) in enumerate(HORIZON_GROUPS.values())
@@ -44,8 +47,12 @@ def band_factors(quantiles: Floats, truth: Floats) -> Floats:
 
 
 def trusted(factors: Floats, *, days: int) -> Floats:
-    """Factors that so many days of truths tell of, as far as so few may be believed."""
-    return 1 + (factors - 1) * days / (days + HALF_WAY_DAYS)
+    """One factor a side that so many days of truths tell of, as far as so few may be believed."""
+    believed = np.ones_like(factors)
+    for side, outer in zip(SIDES, OUTER, strict=True):
+        found = factors[..., outer].mean(axis=-1, keepdims=True)
+        believed[..., side] = 1 + (found - 1) * days / (days + HALF_WAY_DAYS)
+    return believed
 
 
 def widened(quantiles: Floats, factors: Floats) -> Floats:

@@ -13,7 +13,7 @@ import numpy as np
 from contracts.forecasts import HORIZON_H
 from forecasting.baselines import WEEK_H, Baseline, Recent, hour_means, recent
 from forecasting.hourly_table import HOUR_S, Booleans, Floats, HourlyTable, Integers
-from forecasting.neighbours import nearest, neighbour_medians
+from forecasting.neighbours import MEDIAN, QUARTILES, nearest, neighbour_quantiles
 from forecasting.seasons import season_features
 from forecasting.transforms import transformed
 
@@ -46,11 +46,13 @@ class FeatureSpec(msgspec.Struct, frozen=True, kw_only=True):
     covariates: tuple[Covariate, ...] = ()
     neighbours_max: int = 0
     neighbours_radius_km: float = 0.0
+    has_quartiles: bool = False  # of the neighbours, beside their median
 
     @property
     def past_channels(self) -> int:
         """Channels of an hour of the context."""
-        return 2 + len(self.seasons) + 2 * len(self.covariates) + (2 if self.neighbours_max else 0)
+        neighbours = (2 + 2 * self.has_quartiles) if self.neighbours_max else 0
+        return 2 + len(self.seasons) + 2 * len(self.covariates) + neighbours
 
     @property
     def future_channels(self) -> int:
@@ -65,7 +67,8 @@ STATIC_CHANNELS = 4
 class Surroundings:
     """A table with what is computed once for all of its hours, on the transformed scale.
 
-    `values`, `neighbours` (series, hours), `covariates` by name (series, hours); NaN where missing.
+    `values`, `covariates` by name (series, hours); `neighbours` (1 or 3, series, hours): their medians, or
+    their quartiles; NaN where missing.
     """
 
     table: HourlyTable
@@ -92,23 +95,25 @@ def surroundings(
 def _neighbours(
     table: HourlyTable, values: Floats, spec: FeatureSpec, heard: Booleans | None, threads: int
 ) -> Floats:
-    """The neighbours' medians, (series, hours); series that are not heard have none and are nobody's."""
+    """What `Surroundings.neighbours` are; series that are not heard have none and are nobody's."""
     chosen = np.flatnonzero(heard) if heard is not None else np.arange(len(values))
     near = nearest(
         table.lat[chosen], table.lon[chosen],
         radius_km=spec.neighbours_radius_km, at_most=spec.neighbours_max, threads=threads,
     )  # fmt: skip
-    medians = np.full(values.shape, np.nan, dtype=np.float32)
-    medians[chosen] = neighbour_medians(values[chosen], near, threads=threads)
-    return medians
+    levels = QUARTILES if spec.has_quartiles else (MEDIAN,)
+    found = np.full((len(levels), *values.shape), np.nan, dtype=np.float32)
+    found[:, chosen] = neighbour_quantiles(values[chosen], near, levels, threads=threads)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
 class Windows:
     """What lies around `n` moments of issue: which series, before which column.
 
-    `week` (n, WEEK_H) the hours before, `neighbour_week` the same of the neighbours or None,
-    `covariate_context` by name (n, context_h); NaN where missing or before the table begins.
+    `week` (n, WEEK_H) the hours before, `neighbour_week` the same of the neighbours' median or None,
+    `quartile_contexts` (n, context_h) each of their quartiles, `covariate_context` by name (n, context_h);
+    NaN where missing or before the table begins.
     `issued_s` (n,) the start of the first hour to come.
     """
 
@@ -116,6 +121,7 @@ class Windows:
     columns: Integers
     week: Floats
     neighbour_week: Floats | None
+    quartile_contexts: tuple[Floats, ...]
     covariate_context: dict[str, Floats]
     issued_s: Integers
     lat: Floats
@@ -124,12 +130,15 @@ class Windows:
 
 def windows(around: Surroundings, spec: FeatureSpec, series: Integers, columns: Integers) -> Windows:
     """The windows of forecasts issued at the start of hour `columns` (n,) for the rows `series` (n,)."""
-    table = around.table
+    table, theirs = around.table, around.neighbours
+    medians = None if theirs is None else theirs[len(theirs) // 2]
+    quartiles = () if theirs is None or len(theirs) == 1 else (theirs[0], theirs[-1])
     return Windows(
         series,
         columns,
         _before(around.values, series, columns, WEEK_H),
-        None if around.neighbours is None else _before(around.neighbours, series, columns, WEEK_H),
+        None if medians is None else _before(medians, series, columns, WEEK_H),
+        tuple(_before(each, series, columns, spec.context_h) for each in quartiles),
         {name: _before(each, series, columns, spec.context_h) for name, each in around.covariates.items()},
         table.starts_at_s + HOUR_S * columns.astype(np.int64),
         table.lat[series],
@@ -186,6 +195,7 @@ def features(spec: FeatureSpec, anchor: Baseline, seen: Windows) -> Features:
     future = [_seasons(spec, seen, range(HORIZON_H)), np.stack([ahead, anchored, usual], axis=-1)]
     if seen.neighbour_week is not None and theirs is not None:
         past.append(_masked(scaled(seen.neighbour_week[:, -spec.context_h :])))
+        past += [_filled(scaled(each))[..., None] for each in seen.quartile_contexts]
         hours = scaled(theirs)
         future.append(np.where(np.isfinite(hours), _filled(hours), usual)[..., None])
     told = (level - spec.level_mean) / spec.level_scale if spec.is_level_told else np.zeros_like(level)

@@ -1,6 +1,6 @@
-"""What the nearest other sensors of a measure say: the median of each hour."""
+"""What the nearest other sensors of a measure say: the median of each hour, and the quartiles."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,6 +10,8 @@ from forecasting.hourly_table import Floats, Integers
 EARTH_KM = 6371.0
 CHUNK = 128
 HIGHEST = np.float32(np.inf)
+MEDIAN = 0.5
+QUARTILES = (0.25, MEDIAN, 0.75)
 
 
 def nearest(lat: Floats, lon: Floats, *, radius_km: float, at_most: int, threads: int = 1) -> Integers:
@@ -46,20 +48,27 @@ def _bands(lat: Floats, lon: Floats, radius_km: float) -> Iterator[tuple[Integer
         yield rows, np.sort(from_south[low:high])
 
 
-def neighbour_medians(values: Floats, near: Integers, *, threads: int = 1) -> Floats:
-    """The median of each series' neighbours in each hour, (series, hours); NaN where none measured."""
-    medians = np.full(values.shape, np.nan, dtype=np.float32)
+def neighbour_quantiles(
+    values: Floats, near: Integers, levels: Sequence[float] = (MEDIAN,), *, threads: int = 1
+) -> Floats:
+    """Quantiles of each series' neighbours in each hour, (levels, series, hours); NaN where none measured.
+
+    Between two of them it is in proportion: method 7 of Hyndman & Fan (1996), as NumPy's.
+    """
+    found = np.full((len(levels), *values.shape), np.nan, dtype=np.float32)
     if not near.shape[1]:
-        return medians
+        return found
     starts = range(0, len(values), CHUNK)
     with ThreadPoolExecutor(threads) as pool:
         shares = (starts[share::threads] for share in range(threads))
-        list(pool.map(lambda share: _put_medians(medians, values, near, share), shares))
-    return medians
+        list(pool.map(lambda share: _put_quantiles(found, values, near, levels, share), shares))
+    return found
 
 
-def _put_medians(medians: Floats, values: Floats, near: Integers, starts: range) -> None:
-    """Write the medians of the chunks that begin there."""
+def _put_quantiles(
+    found: Floats, values: Floats, near: Integers, levels: Sequence[float], starts: range
+) -> None:
+    """Write the quantiles of the chunks that begin there."""
     room = np.empty((near.shape[1] + 1, CHUNK, values.shape[1]), dtype=np.float32)  # new memory is slow
     for first in starts:
         chosen = near[first : first + CHUNK]
@@ -67,11 +76,11 @@ def _put_medians(medians: Floats, values: Floats, near: Integers, starts: range)
         for row, each in zip(rows, chosen.T, strict=False):
             np.take(values, np.maximum(each, 0), axis=0, out=row, mode="clip")
             row[each < 0] = np.nan
-        medians[first : first + CHUNK] = _median(rows)
+        found[:, first : first + CHUNK] = _quantiles(rows, levels)
 
 
-def _median(rows: Floats) -> Floats:
-    """The median of what is no NaN, across all rows but the last, which is spare; NaN where nothing is.
+def _quantiles(rows: Floats, levels: Sequence[float]) -> Floats:
+    """Quantiles of what is no NaN, across all rows but the last, which is spare; NaN where nothing is.
 
     Whole rows are put in order against each other: of a dozen that takes a fraction of sorting each hour.
     """
@@ -84,9 +93,20 @@ def _median(rows: Floats) -> Floats:
         np.minimum(rows[at[one]], rows[at[other]], out=rows[spare])
         np.maximum(rows[at[one]], rows[at[other]], out=rows[at[other]])
         at[one], spare = spare, at[one]
-    low, high = (_chosen(rows, np.array(at), middle) for middle in ((count - 1) >> 1, count >> 1))
-    with np.errstate(over="ignore"):
-        return np.where(count > 0, (low + high) / 2, np.float32(np.nan))
+    return np.stack([_quantile(rows, np.array(at), count, level) for level in levels])
+
+
+def _quantile(rows: Floats, at: Integers, count: Integers, level: float) -> Floats:
+    """Of rows in the order `at`, in which the first `count` of each column are known."""
+    if level == MEDIAN:
+        low, high = (_chosen(rows, at, middle) for middle in ((count - 1) >> 1, count >> 1))
+        with np.errstate(over="ignore"):
+            return np.where(count > 0, (low + high) / 2, np.float32(np.nan))
+    place = np.float32(level) * np.maximum(count - 1, 0)
+    rank = place.astype(np.int8)
+    low, high = (_chosen(rows, at, each) for each in (rank, np.minimum(rank + 1, np.maximum(count - 1, 0))))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.where(count > 0, low + (high - low) * (place - rank), np.float32(np.nan))
 
 
 def _chosen(rows: Floats, at: Integers, rank: Integers) -> Floats:

@@ -16,7 +16,14 @@ class NetworkDesign:
     level_power: float = 0.0  # of dust: how errors count more where there is more; 1 as in µg/m³
     steps_max: int = 500
     steps_between_validations: int = 50
-    patience: int = 4  # validations without a better one
+    # Validations without a better one. None: all steps are taken, the last weights count, and all that is
+    # known before the test is learnt from, the days of validation too.
+    patience: int | None = 4
+
+    @property
+    def is_validated(self) -> bool:
+        """Whether days are kept back that tell when it has learnt enough."""
+        return self.patience is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +38,7 @@ class FeatureDesign:
     centred: tuple[str, ...] = ("pressure",)
     neighbours_max: int = 12
     neighbours_radius_km: float = 25.0
+    has_quartiles: bool = False
     spread_floor: float = 0.1
     is_level_told: bool = True
 

@@ -6,6 +6,7 @@ from forecasting.transforms import is_logarithmic
 from model_training.design import Design, FeatureDesign, NetworkDesign
 
 CLIMATE = ("temperature", "humidity", "pressure")
+QUARTILES_HELP = frozenset({"temperature", "humidity", "pm25"})
 BESIDE_BEIJINGS = ("temperature", "dew_point", "pressure", "wind_speed", "rain", "humidity", "pm10")
 
 USUAL = NetworkDesign(patience=6, steps_max=600, dropout=0.2, input_dropout=0.1)
@@ -24,6 +25,7 @@ def design_of(measure: str, *, available: frozenset[str]) -> Design:
         features=FeatureDesign(
             seasons=("sun", "hour_sin", "hour_cos"),
             covariates=covariates,
+            has_quartiles=measure in QUARTILES_HELP,
             is_level_told=measure not in {"pressure", "humidity"},
         ),
         network=WATCHED if is_pressure else DULLED if is_logarithmic(measure) else USUAL,
@@ -33,6 +35,8 @@ def design_of(measure: str, *, available: frozenset[str]) -> Design:
 
 # Official stations up to 80 km apart, with their own weather, of PM2.5.
 BEIJING = Design(
-    features=FeatureDesign(covariates=BESIDE_BEIJINGS, centred=(), neighbours_radius_km=200.0),
-    network=NetworkDesign(patience=8, steps_max=900, dropout=0.3, input_dropout=0.15, level_power=0.5),
+    features=FeatureDesign(
+        covariates=BESIDE_BEIJINGS, centred=(), neighbours_radius_km=200.0, has_quartiles=True
+    ),
+    network=NetworkDesign(patience=None, steps_max=450, dropout=0.3, input_dropout=0.15, level_power=0.5),
 )

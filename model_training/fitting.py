@@ -1,4 +1,4 @@
-"""Training: batches of windows, the pinball loss, the best weights kept and averaged."""
+"""Training: batches of windows, the pinball loss, the best or the last weights kept and averaged."""
 
 import os
 import time
@@ -22,7 +22,7 @@ from model_training.progress import Step, Tell
 from model_training.training import Prepared
 
 EVALUATED = 1024  # windows in one call
-AVERAGED = 3  # of the best weights: one alone was best by luck of the step, too
+AVERAGED = 3  # weights: one alone is as it is by luck of the step, too
 
 Answer = Callable[[tuple[Floats, ...]], Any]  # of a network, to its inputs
 
@@ -46,9 +46,9 @@ def prepare_tensorflow() -> None:
 
 
 def trained(ready: Prepared, *, seeds: tuple[int, ...], tell: Tell) -> Any:
-    """The network with the mean of the weights best on validation; of several seeds, the mean of all.
+    """The network with the mean of the weights best on validation, or of the last; of seeds, the mean of all.
 
-    Ctrl-C ends the training and keeps the best so far.
+    Ctrl-C ends the training and keeps what would be kept so far.
     """
     members, batches = [], Batches(ready.lessons)
     for seed in seeds:
@@ -102,38 +102,47 @@ def _steps(
 
 
 class _Course:
-    """Follows a training: validates on every city, keeps the best weights, says when to stop."""
+    """Follows a training: validates on every city, keeps the weights that count, says when to stop."""
 
     def __init__(self, network: Any, ready: Prepared, seed: int, tell: Tell) -> None:
         self._network, self._design, self._seed, self._tell = network, ready.design.network, seed, tell
         self._answer = compiled(network)
         self._validations = [_Validation(each) for each in ready.validations]
-        self._best: list[tuple[float, list[Floats]]] = []
+        self._kept: list[tuple[float, list[Floats]]] = []
+        self._lowest = np.inf
         self._since, self._began_s = 0, time.monotonic()
 
     def goes_on(self, step: int, loss: float) -> bool:
         """Validate and tell; whether to go on."""
         validation_loss, skill = self._judged()
-        is_best = validation_loss < (self._best[0][0] if self._best else np.inf)
+        is_best = validation_loss < self._lowest
         if np.isfinite(validation_loss):
-            self._best.append((validation_loss, self._network.get_weights()))
-            self._best = sorted(self._best, key=lambda each: each[0])[:AVERAGED]
+            self._keep(validation_loss)
+        self._lowest = min(self._lowest, validation_loss)
         self._since = 0 if is_best else self._since + 1
         elapsed_s = time.monotonic() - self._began_s
-        self._tell(Step(self._seed, step, loss, validation_loss, skill, elapsed_s, is_best))
-        return self._since < self._design.patience
+        is_learnt = not self._design.is_validated
+        self._tell(Step(self._seed, step, loss, validation_loss, skill, elapsed_s, is_best, is_learnt))
+        return self._design.patience is None or self._since < self._design.patience
+
+    def _keep(self, loss: float) -> None:
+        """Keep the weights of now, if they are among those that count: the best, or the last."""
+        self._kept.append((loss, self._network.get_weights()))
+        if self._design.is_validated:
+            self._kept.sort(key=lambda each: -each[0])
+        del self._kept[:-AVERAGED]
 
     def end(self) -> None:
-        """Give the network the mean of the best weights, or the best where the mean is worse.
+        """Give the network the mean of the weights that count, or the best of them where the mean is worse.
 
-        Raises KeyboardInterrupt where there are none yet.
+        Where the last count, validation has no say. Raises KeyboardInterrupt where there are none yet.
         """
-        if not self._best:
+        if not self._kept:
             raise KeyboardInterrupt
-        lowest, best = self._best[0]
-        layers = zip(*(weights for _, weights in self._best), strict=True)
+        layers = zip(*(weights for _, weights in self._kept), strict=True)
         self._network.set_weights([np.mean(each, axis=0) for each in layers])
-        if self._judged()[0] > lowest:
+        lowest, best = self._kept[-1]
+        if self._design.is_validated and self._judged()[0] > lowest:
             self._network.set_weights(best)
 
     def _judged(self) -> tuple[float, float]:

@@ -21,7 +21,11 @@ WQL_RATIO_HIGH_MAX = 1.005  # of the upper end of the interval
 BASELINE_RATIO_MAX = 1.001  # of MASE and of WQL; a baseline that is served with its neighbours has 1.0002
 GROUP_RATIO_MAX = 1.03
 UNSEEN_RATIO_MAX = 1.02
-COVERAGE_MIN, COVERAGE_MAX = 0.74, 0.86
+COVERAGE, COVERAGE_MIN, COVERAGE_MAX = (
+    0.8,
+    0.74,
+    0.86,
+)  # outside of these, if it is no better than the reference's
 NETWORK_SHARE_MIN = 0.8
 RAW_SHARE_OUTSIDE_MAX = 0.01
 LATENCY_MS_MAX = 1.0  # a series, on one thread
@@ -121,8 +125,10 @@ def _about_its_skill(
     if facts["unseen_wql_over_reference"] > UNSEEN_RATIO_MAX:
         ratio = facts["unseen_wql_over_reference"]
         reasons.append(f"worse_at_unseen_places: WQL {ratio:.3f} times that of {reference}")
-    if not COVERAGE_MIN <= facts["coverage_80"] <= COVERAGE_MAX:
-        reasons.append(f"bad_band: {facts['coverage_80']:.3f} of the truths in the 80 % band")
+    held, theirs = facts["coverage_80"], tested.scores(reference).coverage_80
+    is_worse = abs(held - COVERAGE) >= abs(theirs - COVERAGE)
+    if is_worse and not COVERAGE_MIN <= held <= COVERAGE_MAX:
+        reasons.append(f"bad_band: {held:.3f} of the truths in the 80 % band, {theirs:.3f} in {reference}'s")
     return reasons
 
 

@@ -26,6 +26,7 @@ def feature_spec(table: HourlyTable, design: FeatureDesign, *, series: Booleans,
             _covariate(name, table.covariates[name][series, :end], design) for name in design.covariates
         ),
         neighbours_max=design.neighbours_max, neighbours_radius_km=design.neighbours_radius_km,
+        has_quartiles=design.has_quartiles,
     )  # fmt: skip
 
 

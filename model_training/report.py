@@ -173,13 +173,18 @@ def _curve_plot(curves: Mapping[str, Sequence[Step]]) -> str:
             own = [step for step in steps if step.seed == seed]
             at, colour = [step.step for step in own], COLOURS[number % len(COLOURS)]
             left.plot(
-                at, [step.validation_loss for step in own], color=colour, label=f"{version[-8:]} seed {seed}"
+                at,
+                [step.validation_loss for step in own],
+                color=colour,
+                label=f"{version[-8:]} seed {seed}",
             )
             left.plot(at, [step.loss for step in own], color=colour, linestyle=":")
             right.plot(at, [step.skill for step in own], color=colour)
-    left.set(xlabel="step", title="loss: validation, and training (dotted)")
+    learnt = any(step.is_learnt for steps in curves.values() for step in steps)
+    judged = "days that are learnt from, too" if learnt else "validation"
+    left.set(xlabel="step", title=f"loss: {judged}, and training (dotted)")
     left.legend(frameon=False, fontsize=7)
-    right.set(xlabel="step", title="skill over the blend on validation")
+    right.set(xlabel="step", title=f"skill over the blend on {judged}")
     return _svg(figure)
 
 

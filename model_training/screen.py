@@ -42,20 +42,24 @@ def reading_shown() -> Progress:
 
 def show_split(ready: Prepared) -> None:
     """How much there is to learn from."""
-    show_line(f"{ready.data.table.measure}: {_counted(ready.split)}")
+    is_validated = ready.design.network.is_validated
+    show_line(f"{ready.data.table.measure}: {_counted(ready.split, is_validated=is_validated)}")
     for city in ready.also:
-        show_line(f"{city.data.fingerprint.source}, too: {_counted(city.split)}")
+        show_line(f"{city.data.fingerprint.source}, too: {_counted(city.split, is_validated=is_validated)}")
 
 
-def _counted(split: Split) -> str:
+def _counted(split: Split, *, is_validated: bool) -> str:
+    if not is_validated:
+        return f"{len(split.known):,} windows to train on, none kept back for validation"
     return f"{len(split.train):,} windows to train on, {len(split.validation):,} to validate on"
 
 
 def show_step(step: Step) -> None:
     """One validation on the way."""
-    best = "  best so far" if step.is_best else ""
+    best = "  best so far" if step.is_best and not step.is_learnt else ""
+    judged = "what it learns from" if step.is_learnt else "validation"
     show_line(
-        f"seed {step.seed}  step {step.step:4}  loss {step.loss:.4f}  validation {step.validation_loss:.4f}  "
+        f"seed {step.seed}  step {step.step:4}  loss {step.loss:.4f}  {judged} {step.validation_loss:.4f}  "
         f"skill over the blend {step.skill:+.1%}  {step.elapsed_s:.0f} s{best}"
     )
 

@@ -57,10 +57,14 @@ def _counts(known: Booleans, first: Integers, end: Integers) -> Integers:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Examples for training and validation; no truth of one is in the other's windows to come."""
+    """Examples for training and validation; no truth of one is in the other's windows to come.
+
+    `known` is all there is before the test, for a network that is not validated on any of it.
+    """
 
     train: Examples
     validation: Examples
+    known: Examples
 
 
 def split_by_time(
@@ -70,7 +74,7 @@ def split_by_time(
     begin, end = table.column(validation_from_s), table.column(until_s)
     train = origins(table.values, series=series, first=24, end=begin, step=1)
     validation = origins(table.values, series=series, first=begin, end=end, step=validation_step)
-    return Split(train, validation)
+    return Split(train, validation, origins(table.values, series=series, first=24, end=end, step=1))
 
 
 def split_by_month_ends(
@@ -90,4 +94,4 @@ def split_by_month_ends(
     kept = np.pad(np.cumsum(is_kept), (1, 0))
     touched = kept[np.minimum(every.columns + HORIZON_H, table.hours)] - kept[every.columns]
     validation = every.where(touched == HORIZON_H)
-    return Split(every.where(touched == 0), validation.where(slice(None, None, step)))
+    return Split(every.where(touched == 0), validation.where(slice(None, None, step)), every)

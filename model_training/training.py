@@ -58,11 +58,14 @@ class Prepared:
     @property
     def lessons(self) -> tuple[Lesson, ...]:
         """What the network is trained on, of each city."""
-        return tuple(Lesson(material, split.train) for material, split in self._cities)
+        keeps_back = self.design.network.is_validated
+        return tuple(
+            Lesson(material, split.train if keeps_back else split.known) for material, split in self._cities
+        )
 
     @property
     def validations(self) -> tuple[Lesson, ...]:
-        """What shows when it has learnt enough, of each city."""
+        """What shows when it has learnt enough, of each city; or how much, where all is learnt from."""
         return tuple(Lesson(material, split.validation) for material, split in self._cities)
 
     @property

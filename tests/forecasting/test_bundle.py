@@ -90,6 +90,28 @@ def test_any_number_of_threads_says_the_same(monkeypatch):
     assert together.sensor_ids.tolist() == table.sensor_ids.tolist()
 
 
+def test_a_network_may_read_how_far_its_neighbours_lie_apart():
+    read = []
+
+    def noted(inputs):
+        read.append(inputs[0])
+        return an_anchored_network(inputs)
+
+    values = np.log1p(np.tile([[10.0], [20.0], [30.0], [40.0], [50.0]], WEEK_H))
+    table = a_table(np.expm1(values))
+    for has_quartiles in (False, True):
+        spec = a_spec(has_quartiles=has_quartiles)
+        ModelBundle(decoded_card(encoded_card(a_card(features=spec))), noted).predict(table)
+        assert read[-1].shape == (5, 24, spec.past_channels)
+
+    plain, apart = read
+    np.testing.assert_array_equal(apart[..., : plain.shape[-1]], plain)
+    low, high = np.quantile(values[1:, 0], (0.25, 0.75))
+    # Of a still series the spread is the floor, 0.1, and what is further than 8 of it is "far".
+    expected = np.clip((np.array([low, high]) - values[0, 0]) / 0.1, -8, 8)
+    np.testing.assert_allclose(apart[0, -1, -2:], expected, atol=1e-3)
+
+
 def test_what_a_city_does_not_measure_at_all_is_missing():
     spec = a_spec(covariates=(Covariate("humidity", 70.0, 10.0), Covariate("pressure", 0.0, 1.0, True)))
     values = a_daily_wave()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from forecasting.neighbours import EARTH_KM, nearest, neighbour_medians
+from forecasting.neighbours import EARTH_KM, QUARTILES, nearest, neighbour_quantiles
 
 RADIUS_KM, AT_MOST = 300.0, 5
 
@@ -40,17 +40,29 @@ def test_without_a_position_one_has_no_neighbours_and_is_nobodys():
     assert found.tolist() == [[2, -1], [-1, -1], [0, -1]]
 
 
-def test_the_median_is_of_those_that_measured():
+def test_quartiles_are_of_those_that_measured():
     random = np.random.default_rng(2)
     values = random.normal(10, 3, (300, 40)).astype(np.float32)
     values[random.random(values.shape) < 0.4] = np.nan
     values[::7] = np.nan
     near = random.integers(-1, 300, (300, 6))
 
-    found = neighbour_medians(values, near)
+    low, found, high = neighbour_quantiles(values, near, QUARTILES)
 
     theirs = np.where((near >= 0)[:, :, None], values[near], np.nan)
     is_known = np.isfinite(theirs).any(axis=1)
     assert np.isnan(found[~is_known]).all()
     filled = np.where(is_known[:, None], theirs, 0)
     np.testing.assert_array_equal(found[is_known], np.nanmedian(filled, axis=1)[is_known])
+    np.testing.assert_allclose(low[is_known], np.nanquantile(filled, 0.25, axis=1)[is_known], rtol=1e-5)
+    np.testing.assert_allclose(high[is_known], np.nanquantile(filled, 0.75, axis=1)[is_known], rtol=1e-5)
+    assert np.isnan(low[~is_known]).all()
+
+
+def test_the_median_alone_is_the_same():
+    random = np.random.default_rng(3)
+    values, near = random.normal(10, 3, (50, 8)).astype(np.float32), random.integers(-1, 50, (50, 5))
+
+    (alone,) = neighbour_quantiles(values, near)
+
+    np.testing.assert_array_equal(alone, neighbour_quantiles(values, near, QUARTILES)[1])

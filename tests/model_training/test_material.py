@@ -36,3 +36,14 @@ def test_an_error_in_dirty_air_counts_more_by_the_power_of_its_level(ready, powe
     clean, dirty = material.targets(both, material.features(both))[..., WEIGHT]
 
     assert dirty / clean == pytest.approx(np.full(24, times), rel=1e-4)
+
+
+@pytest.mark.parametrize(("patience", "learns_all"), [(4, False), (None, True)])
+def test_without_patience_no_day_before_the_test_is_kept_back(ready, patience, learns_all):
+    design = replace(ready.design, network=replace(ready.design.network, patience=patience))
+    (lesson,) = replace(ready, design=design).lessons
+
+    columns = set(lesson.examples.columns.tolist())
+    assert (columns >= set(ready.split.validation.columns.tolist())) == learns_all
+    assert columns.isdisjoint(ready.split.validation.columns.tolist()) != learns_all
+    assert max(columns) + 24 <= ready.data.table.column(ready.protocol.validate_until_s)

@@ -2,12 +2,14 @@
 
 import re
 from dataclasses import replace as with_members
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from msgspec import structs
 from typer.testing import CliRunner
 
+from contracts.forecasts import QUANTILES
 from forecasting.bundle import ModelBundle
 from forecasting.card import TrainingRanges
 from forecasting.folder_store import FolderStore
@@ -117,6 +119,38 @@ def test_a_training_that_is_interrupted_keeps_what_it_has_learnt(fitting, often_
         loss_on_validation(fitting, network, often_judged)
         <= min(step.validation_loss for step in told) + 1e-6
     )
+
+
+@pytest.mark.parametrize(("patience", "goes_on"), [(1, False), (None, True)])
+def test_without_patience_it_goes_on_to_the_last_step(fitting, often_judged, patience, goes_on):
+    hasty = with_members(often_judged.design.network, patience=patience, learning_rate=0.3)
+    ready = with_members(often_judged, design=with_members(often_judged.design, network=hasty))
+    told = []
+
+    fitting.trained(ready, seeds=(1,), tell=told.append)
+
+    losses = [step.validation_loss for step in told]
+    assert any(later > earlier for earlier, later in pairwise(losses))
+    assert (told[-1].step == hasty.steps_max) == goes_on
+
+
+def squeezed(quantiles, to):
+    median = quantiles[..., QUANTILES.index(0.5), None]
+    return median + to * (quantiles - median)
+
+
+def test_a_band_that_promises_too_much_is_refused_unless_it_is_better_than_what_would_stay(model, ready):
+    tested = backtest(ready, {"challenger": model})
+    narrow = {name: squeezed(each, 0.5) for name, each in tested.quantiles.items()}
+    narrower = narrow | {name: squeezed(narrow[name], 0.1) for name in tested.baselines}
+
+    beside_good, beside_worse = (
+        judged(with_members(tested, quantiles=each), model, ready, name="challenger", champion=None).reasons
+        for each in (tested.quantiles | {"challenger": narrow["challenger"]}, narrower)
+    )
+
+    assert any(reason.startswith("bad_band: ") for reason in beside_good)
+    assert not any(reason.startswith("bad_band: ") for reason in beside_worse)
 
 
 @pytest.fixture
