@@ -31,9 +31,7 @@ class FeatureDesign:
     """What a measure's network reads."""
 
     context_h: int = 24
-    seasons: tuple[str, ...] = (
-        "sun", "hour_sin", "hour_cos", "weekday_sin", "weekday_cos", "annual_sin", "annual_cos",
-    )  # fmt: skip
+    seasons: tuple[str, ...] = ("sun", "hour_sin", "hour_cos", "annual_sin", "annual_cos")
     covariates: tuple[str, ...] = ()
     centred: tuple[str, ...] = ("pressure",)
     neighbours_max: int = 12
