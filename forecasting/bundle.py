@@ -12,7 +12,7 @@ from contracts.forecasts import HORIZON_H, QUANTILES, Method
 from forecasting.baselines import BASELINES, WEEK_H, Baseline, Recent, recent
 from forecasting.card import RNN, ModelCard, TrainingRanges, decoded_card
 from forecasting.features import OBSERVED_MIN, Features, Surroundings, features, surroundings, windows
-from forecasting.hourly_table import Booleans, Floats, HourlyTable, Integers
+from forecasting.hourly_table import Floats, HourlyTable, Integers
 from forecasting.litert import LiteRtNetwork
 from forecasting.quantiles import finished
 from forecasting.transforms import restored
@@ -59,9 +59,9 @@ class ModelBundle:
             raise BadInputError("incomplete_model", f"a model without {error}") from error
         return cls(card, network, threads)
 
-    def surroundings(self, table: HourlyTable, *, heard: Booleans | None = None) -> Surroundings:
-        """The table made ready for many forecasts; of the `heard` series' neighbours alone, if given."""
-        return surroundings(table, self.card.features, heard=heard, threads=self.threads)
+    def surroundings(self, table: HourlyTable, *, issued_from: int = 0) -> Surroundings:
+        """The table made ready for many forecasts, issued from the column `issued_from` on."""
+        return surroundings(table, self.card.features, issued_from=issued_from, threads=self.threads)
 
     def predict(self, table: HourlyTable, *, allows_network: bool = True) -> Predictions:
         """Forecast every series from the end of the table, which wants a week (`baselines.WEEK_H` hours).
@@ -74,7 +74,8 @@ class ModelBundle:
         """What `predict_at` wants for every series at the end of the table."""
         count = len(table.sensor_ids)
         week = table.between(max(0, table.hours - WEEK_H), table.hours)
-        return self.surroundings(week), np.arange(count), np.full(count, week.hours)
+        around = self.surroundings(week, issued_from=week.hours)
+        return around, np.arange(count), np.full(count, week.hours)
 
     def predict_at(
         self,

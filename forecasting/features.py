@@ -67,44 +67,65 @@ STATIC_CHANNELS = 4
 class Surroundings:
     """A table with what is computed once for all of its hours, on the transformed scale.
 
-    `values`, `covariates` by name (series, hours); `neighbours` (1 or 3, series, hours): their medians, or
-    their quartiles; NaN where missing.
+    `values`, `neighbours`: their medians, `covariates` by name (series, hours); `quartiles` of the neighbours
+    (2, series, hours), the lower and the upper; NaN where missing.
     """
 
     table: HourlyTable
     values: Floats
     neighbours: Floats | None
+    quartiles: Floats | None
     covariates: dict[str, Floats]
 
 
 def surroundings(
-    table: HourlyTable, spec: FeatureSpec, *, heard: Booleans | None = None, threads: int = 1
+    table: HourlyTable,
+    spec: FeatureSpec,
+    *,
+    heard: Booleans | None = None,
+    issued_from: int = 0,
+    threads: int = 1,
 ) -> Surroundings:
-    """Transform the values and find each series' neighbours; of the `heard` series alone, if given."""
+    """Transform the values and find each series' neighbours; of the `heard` series alone, if given.
+
+    No forecast is issued before the column `issued_from`: what only the context needs is left out before it.
+    """
     values = transformed(table.values, table.measure).astype(np.float32)
-    neighbours = _neighbours(table, values, spec, heard, threads) if spec.neighbours_max else None
+    neighbours, quartiles = None, None
+    if spec.neighbours_max:
+        said = _Neighbours(table, values, spec, heard, threads)
+        neighbours = said.at_levels((MEDIAN,), first=0)[0]
+        if spec.has_quartiles:
+            quartiles = said.at_levels(QUARTILES, first=max(issued_from - spec.context_h, 0))
     # What no sensor of a city measures is missing there, at every place and hour.
     nowhere = np.full(values.shape, np.nan, dtype=np.float32)
     covariates = {
         each.name: transformed(table.covariates.get(each.name, nowhere), each.name).astype(np.float32)
         for each in spec.covariates
     }
-    return Surroundings(table, values, neighbours, covariates)
+    return Surroundings(table, values, neighbours, quartiles, covariates)
 
 
-def _neighbours(
-    table: HourlyTable, values: Floats, spec: FeatureSpec, heard: Booleans | None, threads: int
-) -> Floats:
-    """What `Surroundings.neighbours` are; series that are not heard have none and are nobody's."""
-    chosen = np.flatnonzero(heard) if heard is not None else np.arange(len(values))
-    near = nearest(
-        table.lat[chosen], table.lon[chosen],
-        radius_km=spec.neighbours_radius_km, at_most=spec.neighbours_max, threads=threads,
-    )  # fmt: skip
-    levels = QUARTILES if spec.has_quartiles else (MEDIAN,)
-    found = np.full((len(levels), *values.shape), np.nan, dtype=np.float32)
-    found[:, chosen] = neighbour_quantiles(values[chosen], near, levels, threads=threads)
-    return found
+class _Neighbours:
+    """Who is near whom; series that are not heard have no neighbours and are nobody's."""
+
+    def __init__(
+        self, table: HourlyTable, values: Floats, spec: FeatureSpec, heard: Booleans | None, threads: int
+    ) -> None:
+        self._values, self._threads = values, threads
+        self._heard = np.flatnonzero(heard) if heard is not None else np.arange(len(values))
+        self._near = nearest(
+            table.lat[self._heard], table.lon[self._heard],
+            radius_km=spec.neighbours_radius_km, at_most=spec.neighbours_max, threads=threads,
+        )  # fmt: skip
+
+    def at_levels(self, levels: tuple[float, ...], *, first: int) -> Floats:
+        """Quantiles of what they say, (levels, series, hours); NaN before the column `first`."""
+        found = np.full((len(levels), *self._values.shape), np.nan, dtype=np.float32)
+        found[:, self._heard, first:] = neighbour_quantiles(
+            self._values[self._heard, first:], self._near, levels, threads=self._threads
+        )
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +152,12 @@ class Windows:
 def windows(around: Surroundings, spec: FeatureSpec, series: Integers, columns: Integers) -> Windows:
     """The windows of forecasts issued at the start of hour `columns` (n,) for the rows `series` (n,)."""
     table, theirs = around.table, around.neighbours
-    medians = None if theirs is None else theirs[len(theirs) // 2]
-    quartiles = () if theirs is None or len(theirs) == 1 else (theirs[0], theirs[-1])
+    quartiles = around.quartiles if around.quartiles is not None else ()
     return Windows(
         series,
         columns,
         _before(around.values, series, columns, WEEK_H),
-        None if medians is None else _before(medians, series, columns, WEEK_H),
+        None if theirs is None else _before(theirs, series, columns, WEEK_H),
         tuple(_before(each, series, columns, spec.context_h) for each in quartiles),
         {name: _before(each, series, columns, spec.context_h) for name, each in around.covariates.items()},
         table.starts_at_s + HOUR_S * columns.astype(np.int64),

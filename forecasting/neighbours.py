@@ -11,7 +11,7 @@ EARTH_KM = 6371.0
 CHUNK = 128
 HIGHEST = np.float32(np.inf)
 MEDIAN = 0.5
-QUARTILES = (0.25, MEDIAN, 0.75)
+QUARTILES = (0.25, 0.75)
 
 
 def nearest(lat: Floats, lon: Floats, *, radius_km: float, at_most: int, threads: int = 1) -> Integers:
