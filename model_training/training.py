@@ -68,6 +68,11 @@ class Prepared:
         """What shows when it has learnt enough, of each city; or how much, where all is learnt from."""
         return tuple(Lesson(material, split.validation) for material, split in self._cities)
 
+    def trained_until_s(self, kind: Kind) -> int:
+        """Nothing from then on was learnt from."""
+        is_kept_back = kind != RNN or self.design.network.is_validated
+        return self.protocol.train_until_s if is_kept_back else self.protocol.validate_until_s
+
     @property
     def _cities(self) -> tuple[tuple[Material, Split], ...]:
         further = ((self._material(each.heard), each.split) for each in self.also)
@@ -123,7 +128,7 @@ def model_card(
         anchor=baseline_card(ready.anchor) if kind == RNN and ready.design.is_anchored_on_trend else None,
         training=Training(
             data=ready.data.fingerprint, also=tuple(each.data.fingerprint for each in ready.also),
-            trained_until_s=ready.protocol.train_until_s,
+            trained_until_s=ready.trained_until_s(kind),
             left_out_places=ready.protocol.leave_out, seeds=seeds, created_at_s=now_s,
             libraries={name: importlib.metadata.version(name) for name in LIBRARIES},
             code_version=importlib.metadata.version("luftstrom"),

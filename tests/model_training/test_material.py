@@ -41,9 +41,11 @@ def test_an_error_in_dirty_air_counts_more_by_the_power_of_its_level(ready, powe
 @pytest.mark.parametrize(("patience", "learns_all"), [(4, False), (None, True)])
 def test_without_patience_no_day_before_the_test_is_kept_back(ready, patience, learns_all):
     design = replace(ready.design, network=replace(ready.design.network, patience=patience))
-    (lesson,) = replace(ready, design=design).lessons
+    ready = replace(ready, design=design)
+    (lesson,) = ready.lessons
 
     columns = set(lesson.examples.columns.tolist())
     assert (columns >= set(ready.split.validation.columns.tolist())) == learns_all
     assert columns.isdisjoint(ready.split.validation.columns.tolist()) != learns_all
-    assert max(columns) + 24 <= ready.data.table.column(ready.protocol.validate_until_s)
+    assert max(columns) + 24 <= ready.data.table.column(ready.trained_until_s("rnn"))
+    assert ready.trained_until_s("blend") == ready.protocol.train_until_s
