@@ -9,6 +9,7 @@ from forecasting.hourly_table import Floats, Integers
 
 EARTH_KM = 6371.0
 CHUNK = 128
+CELLS = 60_000  # hours of series at a time: fewer are slow by the calls, more fall out of the cache
 HIGHEST = np.float32(np.inf)
 MEDIAN = 0.5
 QUARTILES = (0.25, 0.75)
@@ -58,7 +59,7 @@ def neighbour_quantiles(
     found = np.full((len(levels), *values.shape), np.nan, dtype=np.float32)
     if not near.shape[1]:
         return found
-    starts = range(0, len(values), CHUNK)
+    starts = range(0, len(values), max(1, CELLS // max(values.shape[1], 1)))
     with ThreadPoolExecutor(threads) as pool:
         shares = (starts[share::threads] for share in range(threads))
         list(pool.map(lambda share: _put_quantiles(found, values, near, levels, share), shares))
@@ -69,14 +70,14 @@ def _put_quantiles(
     found: Floats, values: Floats, near: Integers, levels: Sequence[float], starts: range
 ) -> None:
     """Write the quantiles of the chunks that begin there."""
-    room = np.empty((near.shape[1] + 1, CHUNK, values.shape[1]), dtype=np.float32)  # new memory is slow
+    room = np.empty((near.shape[1] + 1, starts.step, values.shape[1]), dtype=np.float32)  # new memory is slow
     for first in starts:
-        chosen = near[first : first + CHUNK]
+        chosen = near[first : first + starts.step]
         rows = room[:, : len(chosen)]
         for row, each in zip(rows, chosen.T, strict=False):
             np.take(values, np.maximum(each, 0), axis=0, out=row, mode="clip")
             row[each < 0] = np.nan
-        found[:, first : first + CHUNK] = _quantiles(rows, levels)
+        found[:, first : first + len(chosen)] = _quantiles(rows, levels)
 
 
 def _quantiles(rows: Floats, levels: Sequence[float]) -> Floats:

@@ -13,7 +13,7 @@ import requests
 from contracts.measures import MEASURES
 from dashboards.generated_files import ROOM, generated_files
 from dashboards.preview.answers import Servers, answers, choices
-from dashboards.preview.picture import MissingProgramError, chart_library, drawn, page
+from dashboards.preview.picture import chart_library, drawn, page
 from dashboards.preview.tables import rows_of
 from dashboards.scales import UNIT_BY_OURS, unit_of
 from local_stack.settings import cache_dir
@@ -21,6 +21,7 @@ from local_stack.single import running_influxd
 from tests.collector.collector_process import wait_until
 from tests.dashboards.filled_metrics import asked_by_prometheus, has_answers
 from tests.dashboards.filled_store import fill
+from tests.debian_packages import require_tools
 
 pytestmark = pytest.mark.integration
 
@@ -145,13 +146,11 @@ def test_the_rows_of_a_table_or_map_are_whole(answered, name, number):
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_every_panel_is_drawn_by_a_real_browser(answered, servers, name):
-    try:
-        html = page(
-            BOARDS[name], answered[name], choices(BOARDS[name], servers, WANTED), chart_library(cache_dir())
-        )
-        shown = drawn(html)
-    except MissingProgramError as error:
-        pytest.skip(str(error))
+    require_tools({"chromium": "chromium"})
+    html = page(
+        BOARDS[name], answered[name], choices(BOARDS[name], servers, WANTED), chart_library(cache_dir())
+    )
+    shown = drawn(html)
 
     assert 'data-drawn="yes"' in shown
     assert "preview, not Grafana" in shown

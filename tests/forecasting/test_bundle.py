@@ -80,6 +80,7 @@ def test_few_hours_are_moved_towards_the_neighbours():
 def test_any_number_of_threads_says_the_same(monkeypatch):
     monkeypatch.setattr("forecasting.bundle.CHUNK", 7)
     monkeypatch.setattr("forecasting.neighbours.CHUNK", 5)
+    monkeypatch.setattr("forecasting.neighbours.CELLS", 5 * WEEK_H)
     table = a_table(a_daily_wave(count=40))
 
     alone, together = (

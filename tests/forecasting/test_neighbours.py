@@ -18,11 +18,12 @@ def distances_km(lat, lon):
     return 2 * EARTH_KM * np.arcsin(np.sqrt(half))
 
 
+@pytest.mark.parametrize("degrees_east", [(174, 180), (0, 6), (0, 60), (0, 180)])
 @pytest.mark.parametrize("south_to_north", [(-3, 3), (48, 54), (80, 90)], ids=["equator", "middle", "pole"])
-def test_the_nearest_are_those_of_the_shortest_way_over_the_date_line_too(south_to_north):
+def test_the_nearest_are_those_of_the_shortest_way_over_the_date_line_too(south_to_north, degrees_east):
     random = np.random.default_rng(1)
     lat = random.uniform(*south_to_north, 400)
-    lon = random.choice([-1, 1], 400) * random.uniform(174, 180, 400)
+    lon = random.choice([-1, 1], 400) * random.uniform(*degrees_east, 400)
 
     found = nearest(lat, lon, radius_km=RADIUS_KM, at_most=AT_MOST)
 
