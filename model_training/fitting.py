@@ -179,7 +179,7 @@ def answers(network: Answer, read: Features) -> Floats:
 def compiled(network: Any) -> Answer:
     """The network as one graph for batches of any size: by itself it would be run layer by layer."""
     batches = tuple(tf.TensorSpec((None, *each.shape[1:]), tf.float32) for each in network.inputs)
-    graph: Answer = tf.function(partial(network, training=False), input_signature=(batches,))
+    graph: Answer = tf.function(partial(network, training=False), input_signature=(batches,), autograph=False)
     return graph
 
 

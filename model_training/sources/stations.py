@@ -17,6 +17,7 @@ from model_training.hourly_rule import HOUR_S, WHOLE_HOUR
 
 KEYS = ("station", "lat", "lon", "time")
 LAT_MAX, LON_MAX = 90.0, 180.0
+ISO = r"^\d{4}-\d{2}-\d{2}"
 
 
 def is_of_stations(path: Path) -> bool:
@@ -43,7 +44,8 @@ def station_hours(path: Path) -> Iterator[tuple[str, pl.DataFrame]]:
     measures = [name for name in whole.columns if name not in KEYS]
     if not measures:
         raise BadInputError("no_measures", f"{path} has no column beside {', '.join(KEYS)}")
-    moment = pl.col("time").str.to_datetime(time_zone="UTC", strict=False).dt.epoch("s")
+    iso = pl.when(pl.col("time").str.contains(ISO)).then(pl.col("time"))  # of 02/01 nobody knows the month
+    moment = iso.str.to_datetime(time_zone="UTC", strict=False).dt.epoch("s")
     rows = whole.select(
         pl.col("station").rank("dense").cast(pl.Int64).alias("sensor_id"),
         (moment // HOUR_S * HOUR_S).alias("starts_at_s"),

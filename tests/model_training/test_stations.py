@@ -54,14 +54,27 @@ def test_rows_of_one_hour_are_averaged_and_what_is_no_number_is_missing(tmp_path
 
 @pytest.mark.parametrize(
     "line",
-    ["A,1,2,yesterday,4,1000", "A,1,2,,4,1000", "A,91,2,2017-01-01T00:00:00Z,4,1000",
-     "A,,2,2017-01-01T00:00:00Z,4,1000", ",1,2,2017-01-01T00:00:00Z,4,1000"],
+    ["A,1,2,yesterday,4,1000", "A,1,2,02/01/2017 00:00,4,1000", "A,1,2,,4,1000",
+     "A,91,2,2017-01-01T00:00:00Z,4,1000", "A,,2,2017-01-01T00:00:00Z,4,1000",
+     ",1,2,2017-01-01T00:00:00Z,4,1000"],
 )  # fmt: skip
 def test_a_line_without_its_time_or_place_is_named(tmp_path, line):
     path = written(tmp_path / "ours.csv", "A,1,2,2017-01-01T00:00:00Z,4,1000", line)
 
     with pytest.raises(BadInputError, match=r"ours\.csv, line 3: wants a station, a time such as"):
         hours(path)
+
+
+def test_a_time_may_name_its_zone_and_is_utc_where_it_does_not(tmp_path):
+    found = hours(written(
+        tmp_path / "ours.csv",
+        "A,1,2,2017-01-01T01:00:00+01:00,4,1000",
+        "B,1,2,2017-01-01T00:00:00+00:00,5,1000",
+    ))  # fmt: skip
+    plain = hours(written(tmp_path / "plain.csv", "A,1,2,2017-01-01 00:00,4,1000"))
+
+    assert found["temperature"]["starts_at_s"].to_list() == [NEW_YEAR_S, NEW_YEAR_S]
+    assert plain["temperature"]["starts_at_s"].to_list() == [NEW_YEAR_S]
 
 
 def test_pascals_are_told_from_hectopascals(tmp_path):
