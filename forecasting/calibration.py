@@ -1,6 +1,7 @@
 """Bands that hold what they promise: split conformal factors by group of horizons and quantile.
 
-Each quantile is moved away from the median until the wanted share of past truths lay beyond it.
+The quantiles of a side are moved away from the median, until beyond its outer ones the wanted share of past
+truths would have lain.
 After conformalised quantile regression (Romano et al. 2019), one-sided, scaled by the band itself.
 """
 

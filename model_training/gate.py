@@ -21,11 +21,7 @@ WQL_RATIO_HIGH_MAX = 1.005  # of the upper end of the interval
 BASELINE_RATIO_MAX = 1.001  # of MASE and of WQL; a baseline that is served with its neighbours has 1.0002
 GROUP_RATIO_MAX = 1.03
 UNSEEN_RATIO_MAX = 1.02
-COVERAGE, COVERAGE_MIN, COVERAGE_MAX = (
-    0.8,
-    0.74,
-    0.86,
-)  # outside of these, if it is no better than the reference's
+COVERAGE, COVERAGE_MIN, COVERAGE_MAX = 0.8, 0.74, 0.86  # or nearer to it than what would be shown instead
 NETWORK_SHARE_MIN = 0.8
 RAW_SHARE_OUTSIDE_MAX = 0.01
 LATENCY_MS_MAX = 1.0  # a series, on one thread

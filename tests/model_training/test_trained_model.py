@@ -83,6 +83,7 @@ def often_judged(ready):
 def fitting():
     from model_training import fitting  # noqa: PLC0415 - TensorFlow takes seconds
 
+    fitting.prepare_tensorflow()  # whichever test comes first
     return fitting
 
 
@@ -122,16 +123,19 @@ def test_a_training_that_is_interrupted_keeps_what_it_has_learnt(fitting, often_
 
 
 @pytest.mark.parametrize(("patience", "goes_on"), [(1, False), (None, True)])
-def test_without_patience_it_goes_on_to_the_last_step(fitting, often_judged, patience, goes_on):
+def test_without_patience_it_goes_on_to_the_last_step_and_not_the_best_counts(
+    fitting, often_judged, patience, goes_on
+):
     hasty = with_members(often_judged.design.network, patience=patience, learning_rate=0.3)
     ready = with_members(often_judged, design=with_members(often_judged.design, network=hasty))
     told = []
 
-    fitting.trained(ready, seeds=(1,), tell=told.append)
+    network = fitting.trained(ready, seeds=(1,), tell=told.append)
 
     losses = [step.validation_loss for step in told]
     assert any(later > earlier for earlier, later in pairwise(losses))
     assert (told[-1].step == hasty.steps_max) == goes_on
+    assert (loss_on_validation(fitting, network, ready) > min(losses) + 1e-6) == goes_on
 
 
 def squeezed(quantiles, to):
